@@ -1,0 +1,1 @@
+"""The kafka-ml command: the local stack, the demo, and a client for every resource."""

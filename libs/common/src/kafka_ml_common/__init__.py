@@ -1,0 +1,1 @@
+"""What several Kafka-ML services share: messages, topics, streams, codecs, object store, settings, telemetry."""

@@ -1,0 +1,1 @@
+"""REST, commands, live updates and projections of Kafka-ML."""

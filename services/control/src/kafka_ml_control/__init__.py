@@ -1,0 +1,1 @@
+"""Matches data streams with the deployments that await them."""

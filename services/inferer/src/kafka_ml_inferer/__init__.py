@@ -1,0 +1,1 @@
+"""Predicts between Kafka topics, exactly once; the model runs in its guest."""

@@ -1,0 +1,1 @@
+"""Turns workload specs into running work and reports on it."""

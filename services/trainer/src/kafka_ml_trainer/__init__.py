@@ -1,0 +1,1 @@
+"""Trains and validates models; model code runs in its guest."""
