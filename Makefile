@@ -1,0 +1,47 @@
+# Two commands matter: `make demo` and `make test`. They install what they need into .venv; everything else here is a convenience.
+
+UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo .tools/bin/uv)
+RUN := .venv/bin
+SOURCES := libs sinks services cli examples benchmarks tests conftest.py
+MANIFESTS := pyproject.toml uv.lock $(wildcard libs/*/pyproject.toml services/*/pyproject.toml) sinks/pyproject.toml cli/pyproject.toml
+
+.PHONY: demo test lint format up down bench clean
+
+demo: .venv/.synced ## the main job: train two models from a stream, deploy the better one, predict on another
+	@$(RUN)/kafka-ml demo
+
+up: .venv/.synced ## start the platform on this machine and keep it
+	@$(RUN)/kafka-ml up
+
+down: .venv/.synced ## end it; data is kept
+	@$(RUN)/kafka-ml down
+
+test: .venv/.synced ## every test, on a real broker, database and object store
+	$(RUN)/pytest -q
+
+lint: .venv/.synced ## style, types, and who imports whom
+	$(RUN)/ruff check $(SOURCES)
+	$(RUN)/ruff format --check $(SOURCES)
+	$(RUN)/mypy $(wildcard libs/*/src services/*/src) sinks/src cli/src
+	$(RUN)/lint-imports
+
+format: .venv/.synced
+	$(RUN)/ruff check --fix $(SOURCES)
+	$(RUN)/ruff format $(SOURCES)
+
+bench: .venv/.synced ## how many predictions a second, beside the same loop without a model
+	$(RUN)/python benchmarks/inference.py
+
+clean:
+	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+.venv/.synced: $(MANIFESTS) | $(filter .tools/bin/uv,$(UV))
+	@echo "Installing Kafka-ML into .venv ..."
+	@$(UV) sync --quiet --frozen --all-packages --all-extras
+	@touch $@
+
+# uv comes through pip where it is missing; some systems have pip without venv, so there are two ways.
+.tools/bin/uv:
+	@echo "Installing uv into .tools ..."
+	@(python3 -m venv .tools && .tools/bin/python -m pip install --quiet --disable-pip-version-check uv) \
+	|| (rm -rf .tools && python3 -m pip install --quiet --target .tools/lib uv && mkdir -p .tools/bin && ln -s ../lib/bin/uv .tools/bin/uv)
