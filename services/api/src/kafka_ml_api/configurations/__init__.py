@@ -1,0 +1,1 @@
+"""The resource configurations: models that learn from the same stream."""

@@ -1,0 +1,1 @@
+"""The resource data sources: the streams that were announced."""

@@ -1,0 +1,1 @@
+"""The resource deployments: configurations that await, or had, their stream."""

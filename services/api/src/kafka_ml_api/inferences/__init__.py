@@ -1,0 +1,1 @@
+"""The resource inferences: trained models between two topics."""

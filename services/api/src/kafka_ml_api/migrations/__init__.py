@@ -1,0 +1,1 @@
+"""Alembic migrations; the service runs them when it starts (migrate.py)."""

@@ -1,0 +1,1 @@
+"""The resource results: what the training of each model of a deployment became."""
