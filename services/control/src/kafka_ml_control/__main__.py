@@ -5,18 +5,24 @@ import logging
 from faust import Worker
 
 from kafka_ml_common import telemetry
-from kafka_ml_control import agents, health
+from kafka_ml_control import health
+from kafka_ml_control.agents import join
+from kafka_ml_control.app import announcements, app
 
 
 def main() -> None:
     """Run the Faust worker until a signal ends it."""
     telemetry.configure("control")
+    app.agent(announcements)(join)
+    health.install(app)
     # Our root handler formats Faust's logs too; its own set-up would print them a second time.
     Worker(
-        agents.app, loglevel=logging.WARNING, logging_config={"version": 1, "disable_existing_loggers": False}, redirect_stdouts=False
+        app,
+        loglevel=logging.WARNING,
+        logging_config={"version": 1, "disable_existing_loggers": False},
+        redirect_stdouts=False,
     ).execute_from_commandline()
 
 
 if __name__ == "__main__":
-    health.install(agents.app)
     main()

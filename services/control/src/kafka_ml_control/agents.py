@@ -6,6 +6,7 @@ ranges checked against the log -> what follows is published and acknowledged -> 
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import faust
 import structlog
@@ -15,9 +16,9 @@ from kafka_ml_common import topics
 from kafka_ml_common.cloudevents import Record, decode
 from kafka_ml_common.errors import InvalidError, KafkaMLError, UnavailableError
 from kafka_ml_common.messages import Failure, StreamMatched, StreamRecorded, StreamRefused
-from kafka_ml_common.streams import ControlMessage, decode_key
+from kafka_ml_common.streams import ControlMessage
 from kafka_ml_common.workloads import DeploymentRequest
-from kafka_ml_control.app import announcements, app, pairings
+from kafka_ml_control.app import app, pairings
 from kafka_ml_control.matching import Announcement, Pairing, check_ranges, training_specs, unsupported
 
 log = structlog.get_logger(__name__)
@@ -26,13 +27,12 @@ _LONGEST_PAUSE_SECONDS = 10.0
 _REQUESTS = {DeploymentRequest.type: DeploymentRequest}
 
 
-@app.agent(announcements)
 async def join(stream: faust.StreamT[bytes]) -> None:
     """Match what comes in, one record after another, for as long as the service runs."""
     async for event in stream.events():
         record = _record_of(event)
         with bound_contextvars(input=f"{record.topic}:{record.partition}:{record.offset}"):
-            await until_available(lambda record=record: handle(record))
+            await until_available(partial(handle, record))
 
 
 async def handle(record: Record) -> None:
@@ -73,7 +73,8 @@ def read_announcement(record: Record) -> Announcement:
         InvalidError: key or value are no form that is known.
     """
     return Announcement(
-        deployment_id=decode_key(record.key, record.headers), stream=ControlMessage.from_bytes(record.value or b"")
+        deployment_id=ControlMessage.decode_key(record.key, record.headers),
+        stream=ControlMessage.from_bytes(record.value or b""),
     )
 
 

@@ -53,15 +53,16 @@ def install(app: ControlApp) -> None:
     async def check() -> None:
         try:
             ends = {
-                topic: offsets[1] for (topic, _), offsets in (await app.offsets.of(_SOURCES)).items() if offsets is not None
+                topic: offsets[1]
+                for (topic, _), offsets in (await app.offsets.of(_SOURCES)).items()
+                if offsets is not None
             }
             healthy = progress.observe(await _committed(app), ends, time.monotonic())
         except (KafkaError, UnavailableError) as error:
             log.warning("the broker did not answer", error=str(error))
             return
         if healthy:
-            ready.parent.mkdir(parents=True, exist_ok=True)
-            ready.touch()
+            _touch(ready)
         else:
             log.error("records wait, but none was handled for a minute")
 
@@ -74,3 +75,8 @@ async def _committed(app: ControlApp) -> dict[str, int]:
         return {partition.topic: entry.offset for partition, entry in offsets.items()}
     finally:
         await admin.close()
+
+
+def _touch(file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch()

@@ -135,5 +135,7 @@ def check_ranges(
                 ),
             )
     if not some:
-        return Failure(code="empty_stream", message="The stream's ranges hold no messages. Send data before the control message.")
+        return Failure(
+            code="empty_stream", message="The stream's ranges hold no messages. Send data before the control message."
+        )
     return None

@@ -34,7 +34,9 @@ class LogOffsets:
         self._consumer = consumer
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._consumer is not None:
             await self._consumer.stop()
 
