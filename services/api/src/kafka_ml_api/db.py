@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -15,7 +16,6 @@ from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 
 import orjson
-from kafka_ml_common.errors import UnavailableError
 from sqlalchemy import BigInteger, DateTime, Enum, MetaData, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
@@ -23,12 +23,18 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
+from kafka_ml_common.errors import ConflictError, InvalidError, UnavailableError
+
 S = TypeVar("S", bound=StrEnum)
 
 _CONNECT_SECONDS = 5
 _STATEMENT_MS = 30_000
-# SQLSTATE classes 08 (connection), 53 (resources), 57P (shutdown, starting up): https://www.postgresql.org/docs/current/errcodes-appendix.html
-_LOST_CLASSES = ("08", "53", "57P", "25006", "57014", "55P03")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_UNREACHABLE = "The database can't be reached just now."
+_TRY_AGAIN = "Try again in a moment."
+# SQLSTATEs: 08 connection, 40 deadlock or serialization, 53 resources, 57 shutdown or cancelled, 25006 read-only (a standby), 55P03 lock,
+# 25P03 idle too long: https://www.postgresql.org/docs/current/errcodes-appendix.html
+_TRY_AGAIN_STATES = ("08", "40", "53", "57", "25006", "25P03", "55P03")
 
 
 def now() -> datetime:
@@ -84,11 +90,7 @@ def to_json(value: Any) -> str:
 
 def storable_text(value: str) -> str:
     """Text that PostgreSQL takes: NUL and lone surrogates become U+FFFD."""
-    return (
-        value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
-        if not value.isascii()
-        else value.replace("\x00", "\ufffd")
-    )
+    return _UNSTORABLE.sub("\ufffd", value)
 
 
 def _storable(value: Any) -> Any:
@@ -157,15 +159,22 @@ async def _translated() -> AsyncIterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if _is_lost(error):
-            raise UnavailableError(
-                "The database can't be reached just now.", advice="Try again in a moment."
-            ) from error
-        raise
+        raise _meaning(error) from error
     except (PoolTimeoutError, OSError, TimeoutError) as error:
-        raise UnavailableError("The database can't be reached just now.", advice="Try again in a moment.") from error
+        raise UnavailableError(_UNREACHABLE, advice=_TRY_AGAIN) from error
 
 
-def _is_lost(error: DBAPIError) -> bool:
+def _meaning(error: DBAPIError) -> Exception:
+    """What a failed statement means to a client. Use cases check before they write; this is for what happens in between."""
     state = getattr(error.orig, "sqlstate", None) or ""
-    return error.connection_invalidated or not state or state.startswith(_LOST_CLASSES)
+    if error.connection_invalidated or not state or state.startswith(_TRY_AGAIN_STATES):
+        return UnavailableError(_UNREACHABLE, advice=_TRY_AGAIN)
+    if state == "23505":
+        return ConflictError("Something with that name exists already.", advice="Choose another name.", pointer="/name")
+    if state == "23503":
+        return ConflictError("Something that this needs, or that needs this, was changed by someone else just now.")
+    if state.startswith("22"):
+        return InvalidError(
+            "A value can't be stored: it is out of range, or has characters that a database can't hold."
+        )
+    return error

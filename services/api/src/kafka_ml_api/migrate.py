@@ -6,10 +6,10 @@ import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
-from kafka_ml_common.errors import InvalidError
 from sqlalchemy import Connection, text
 
 from kafka_ml_api.db import Database
+from kafka_ml_common.errors import InvalidError
 
 log = structlog.get_logger(__name__)
 

@@ -20,6 +20,7 @@ __all__ = [
     "ConfigurationModel",
     "Datasource",
     "Deployment",
+    "DiscardedFolder",
     "IdempotentResponse",
     "Inference",
     "Model",
@@ -65,6 +66,15 @@ class OutboxMessage(Base):
     """None is a tombstone."""
     headers: Mapped[list[Any]]
     """Pairs of name and text."""
+    created_at: Mapped[CreatedAt]
+
+
+class DiscardedFolder(Base):
+    """A folder of the object store whose result is deleted, and whose objects are yet to be."""
+
+    __tablename__ = "discarded_folders"
+
+    prefix: Mapped[str] = mapped_column(String(200), primary_key=True)
     created_at: Mapped[CreatedAt]
 
 

@@ -9,6 +9,16 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+# Wakes the relay (outbox.py) when a transaction that left messages commits.
+NOTIFY = """
+CREATE FUNCTION notify_outbox() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('kafka_ml_outbox', '');
+    RETURN NULL;
+END $$
+"""
+TRIGGER = "CREATE TRIGGER outbox_notify AFTER INSERT ON outbox FOR EACH STATEMENT EXECUTE FUNCTION notify_outbox()"
+
 
 def upgrade() -> None:
     op.create_table(
@@ -33,6 +43,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("fingerprint", name=op.f("uq_datasources_fingerprint")),
     )
     op.create_index(op.f("ix_datasources_deployment_id"), "datasources", ["deployment_id"], unique=False)
+    op.create_table(
+        "discarded_folders",
+        sa.Column("prefix", sa.String(length=200), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("prefix", name=op.f("pk_discarded_folders")),
+    )
     op.create_table(
         "events",
         sa.Column("id", sa.BigInteger(), nullable=False),
@@ -273,9 +289,13 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("result_id", "epoch", name=op.f("pk_result_epochs")),
     )
+    op.execute(NOTIFY)
+    op.execute(TRIGGER)
 
 
 def downgrade() -> None:
+    op.execute("DROP TRIGGER outbox_notify ON outbox")
+    op.execute("DROP FUNCTION notify_outbox")
     op.drop_table("result_epochs")
     op.drop_index(op.f("ix_inferences_state_id"), table_name="inferences")
     op.drop_index(op.f("ix_inferences_result_id"), table_name="inferences")
@@ -298,6 +318,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_events_type_id"), table_name="events")
     op.drop_index(op.f("ix_events_subject_id"), table_name="events")
     op.drop_table("events")
+    op.drop_table("discarded_folders")
     op.drop_index(op.f("ix_datasources_deployment_id"), table_name="datasources")
     op.drop_table("datasources")
     op.drop_table("configurations")
