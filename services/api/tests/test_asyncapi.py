@@ -7,6 +7,7 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
+
 from kafka_ml_api.asyncapi import asyncapi_document, channel_id
 from kafka_ml_api.asyncapi_page import page
 from kafka_ml_common import topics

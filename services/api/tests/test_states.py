@@ -3,6 +3,7 @@
 from itertools import product
 
 import pytest
+
 from kafka_ml_api.states import (
     DEPLOYMENT,
     INFERENCE,

@@ -11,16 +11,16 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from kafka_ml_api.asyncapi_page import page
 from kafka_ml_common import topics
 from kafka_ml_common.cloudevents import Message
 from kafka_ml_common.messages import EVENTS, CommandCompleted, CommandRejected
 from kafka_ml_common.requests import COMMANDS
 from kafka_ml_common.streams import ControlMessage
 from kafka_ml_common.workloads import SPECS, DeploymentRequest
-from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
-
-from kafka_ml_api.asyncapi_page import page
 
 Document = dict[str, Any]
 
