@@ -5,6 +5,7 @@ creates each one and passes a descriptor of its memory (or, on disk, its name), 
 """
 
 import array
+import contextlib
 import json
 import mmap
 import os
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 MAX_MESSAGE = 8 << 20
 """Bytes of the longest message either side accepts; more belongs in an array."""
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 _HEADER = struct.Struct("!I")
 _CHUNK = 1 << 16
 _MAX_DESCRIPTORS = 16
@@ -57,7 +59,7 @@ class Connection:
         self, message: Mapping[str, object], descriptors: Sequence[int] = (), timeout: float | None = None
     ) -> None:
         """Send one message. Raises ClosedError, TimeoutError, ValueError when it is longer than `MAX_MESSAGE`."""
-        body = json.dumps(message, separators=(",", ":")).encode()
+        body = _encode(message).encode()
         if len(body) > MAX_MESSAGE:
             raise ValueError(f"a message of {len(body):,} bytes is longer than {MAX_MESSAGE:,}; share an array instead")
         data = memoryview(_HEADER.pack(len(body)) + body)
@@ -76,8 +78,8 @@ class Connection:
     def receive(self, deadline: float | None = None) -> dict[str, Any]:
         """The next message. `deadline` is on the monotonic clock. Raises ClosedError, ProtocolError, TimeoutError."""
         while (message := self._take()) is None:
-            if not self._fill():
-                self._wait(self._readable, deadline)
+            self._wait(self._readable, deadline)
+            self._fill()
         return message
 
     def receive_now(self) -> dict[str, Any] | None:
@@ -95,6 +97,11 @@ class Connection:
 
     def fileno(self) -> int:
         return self._socket.fileno()
+
+    def hang_up(self) -> None:
+        """End the conversation, also for threads that are waiting in it."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._socket.close()
@@ -173,6 +180,11 @@ class Channel:
     @property
     def scratch(self) -> Path:
         return self.folder / "scratch"
+
+    @property
+    def shared(self) -> Path:
+        """Files from the host, read-only."""
+        return self.folder / "shared"
 
     def send(self, name: str, payload: Mapping[str, object]) -> None:
         """Report something during a request, e.g. "epoch"; the host's `on_message` gets it."""

@@ -28,13 +28,6 @@ class GuestError(Exception):
         self.line = line
         self.output = output
 
-    @property
-    def guest_is_alive(self) -> bool:
-        """Whether the guest survives this and takes further requests: an exception, yes; anything else ends it."""
-        return self.reason in {"raised", "exited"} and self.survivable
-
-    survivable: bool = False
-
 
 def size(count: float) -> str:
     """A number of bytes for people: 2 GiB, 512 MiB."""
@@ -101,7 +94,7 @@ def why_died(status: int, output: str, limits: Limits | None, *, kernel_out_of_m
         return "out_of_memory", out_of_memory(limits)
     if number == signal.SIGKILL:
         return "killed", (
-            "The model's process was killed from outside: by an operator, or by a container's or the machine's memory limit."
+            "The model's process was killed (SIGKILL), and not by its host: by an operator, or by a container's or the machine's memory limit."
         )
     if number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         return (

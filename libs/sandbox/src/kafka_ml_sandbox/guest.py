@@ -10,9 +10,11 @@ numpy are imported here.
 """
 
 import argparse
+import ctypes
 import importlib
 import os
 import select
+import signal
 import socket
 import sys
 import threading
@@ -37,11 +39,12 @@ def main() -> None:
         "--preload", action="append", default=[], help="a module to import before the host is told 'ready'"
     )
     arguments.add_argument("--own-namespace", action="store_true", help="the guest has a user namespace of its own")
+    arguments.add_argument("--child", action="store_true", help="the host is the parent process")
     arguments.add_argument("--wait", type=float, default=60.0, help="seconds to wait for the host's socket")
     options = arguments.parse_args()
 
     connection = Connection(_connect(options.folder, options.wait), descriptors=True)
-    _leave_with_the_host(connection)
+    _leave_with_the_host(connection, child=options.child)
     channel = Channel(connection, options.folder)
     try:
         for name in options.preload:
@@ -107,8 +110,11 @@ def _connect(folder: Path, wait: float) -> socket.socket:
             return sock
 
 
-def _leave_with_the_host(connection: Connection) -> None:
-    """End this process when the host closes or dies, whatever the handlers are doing."""
+def _leave_with_the_host(connection: Connection, *, child: bool) -> None:
+    """End this process when the host closes or dies, whatever the handlers are doing. `child`: the host is the parent."""
+    if child and sys.platform == "linux":
+        # The thread below can't run while native code holds the interpreter; the kernel's signal can. (PR_SET_PDEATHSIG)
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
     hang_up = select.poll()
     hang_up.register(connection.fileno(), getattr(select, "POLLRDHUP", select.POLLHUP))
 

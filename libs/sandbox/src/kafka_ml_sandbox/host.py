@@ -8,11 +8,8 @@
 Everything that the guest says is checked; it gives neither shapes nor sizes nor file names.
 """
 
-import contextlib
-import fcntl
 import logging
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -20,15 +17,17 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, BinaryIO, Literal, Self
 
-import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from kafka_ml_sandbox import bubblewrap
-from kafka_ml_sandbox.channel import ClosedError, Connection, ProtocolError, map_array
+from kafka_ml_sandbox.channel import ClosedError, Connection, ProtocolError
 from kafka_ml_sandbox.deaths import GuestError, out_of_memory, why_died, why_stopped
+from kafka_ml_sandbox.folder import environment as environment_of
+from kafka_ml_sandbox.folder import open_result, prepare, remove
 from kafka_ml_sandbox.limits import Limits
+from kafka_ml_sandbox.memory import SharedArray, allocate
 from kafka_ml_sandbox.process import GuestProcess, read_init, spawn
 
 logger = logging.getLogger(__name__)
@@ -37,8 +36,6 @@ Isolation = Literal["bubblewrap", "limits only", "container"]
 OnMessage = Callable[[str, dict[str, Any]], None]
 
 _SEND_TIMEOUT = 30.0
-_F_ADD_SEALS = 1033
-_SEAL_SHRINK, _SEAL_GROW, _SEAL_FUTURE_WRITE, _SEAL_SEAL = 0x2, 0x4, 0x10, 0x1
 
 
 class Guest:
@@ -56,10 +53,11 @@ class Guest:
         self._closed = False
         self._limits: Limits | None = None
         self._requests = 0
-        self._turn = threading.Lock()
+        self._turn = threading.RLock()  # re-entrant: `on_message` may close
         self._state = threading.Lock()
-        self._shared: dict[str, int] = {}
-        self._unsent: list[tuple[dict[str, object], int | None]] = []
+        self._files = 0
+        self._arrays: dict[str, int] = {}
+        self._unsent: list[SharedArray] = []
 
     @classmethod
     def start(
@@ -92,23 +90,23 @@ class Guest:
         """
         folder = folder.absolute()
         obstacle = bubblewrap.obstacle()
-        guest = cls(folder, _prepare(folder), "limits only" if obstacle else "bubblewrap", start_timeout)
+        guest = cls(folder, prepare(folder), "limits only" if obstacle else "bubblewrap", start_timeout)
         seen = folder if obstacle else bubblewrap.GUEST_FOLDER
         own_code = bubblewrap.code_of([__package__, module])
         inner = [sys.executable, "-s", "-P", "-m", f"{__package__}.guest", module, "--folder", str(seen)]
         for name in preload:
             inner += ["--preload", name]
         paths = [*(str(path.absolute()) for path in python_path), *(str(path.parent) for path in own_code)]
-        variables = _environment(seen, paths, threads) | dict(environment or {})
+        variables = environment_of(seen, paths, threads) | dict(environment or {})
         if obstacle:
             logger.warning("guests run with limits alone, they can read what this user can read: %s", obstacle)
-            guest._hold(spawn(inner, variables), None)
+            guest._hold(spawn([*inner, "--child"], variables, folder / "scratch"), None)
             return guest
         told, tell = os.pipe()
         try:
             visible = [*own_code, *readable, *python_path]
             command = bubblewrap.command([*inner, "--own-namespace"], folder, variables, visible, tell)
-            spawned = spawn(command, {}, [tell])
+            spawned = spawn(command, {}, folder, [tell])
             os.close(tell)
             tell = -1
             init = read_init(told, start_timeout)
@@ -123,7 +121,12 @@ class Guest:
     def attach(cls, folder: Path, *, start_timeout: float = 120) -> Self:
         """Listen in `folder` for a guest that somebody else starts: another container that shares the folder's volume."""
         folder = folder.absolute()
-        return cls(folder, _prepare(folder), "container", start_timeout)
+        return cls(folder, prepare(folder, other_user=True), "container", start_timeout)
+
+    @property
+    def shared(self) -> Path:
+        """The host's folder of files that the guest reads (`Channel.shared`): put a stored model here."""
+        return self.folder / "shared"
 
     @property
     def pid(self) -> int | None:
@@ -205,40 +208,24 @@ class Guest:
 
         Raises:
             ValueError: objects in `dtype`, or both `on_disk` and `writable`.
+            OSError: no space on the disk.
         """
-        kind = np.dtype(dtype)
-        if kind.hasobject:
-            raise ValueError("objects can't be shared; use a numeric or fixed-length dtype")
-        if on_disk and writable:
-            raise ValueError("an array on disk is read-only for the guest")
-        count = int(np.prod(shape, dtype=np.int64))
-        number = max(1, count * kind.itemsize)
-        file = f"{len(self._shared)}-{time.monotonic_ns()}" if on_disk or not hasattr(os, "memfd_create") else ""
-        descriptor = self._allocate(file, number)
-        announcement: dict[str, object] = {
-            "kind": "array",
-            "name": name,
-            "shape": [int(length) for length in shape],
-            "dtype": kind.str,
-            "file": file,
-            "writable": writable,
-        }
-        try:
-            array = map_array(descriptor, shape, kind.str, writable=True)
-            if not file:
-                seals = _SEAL_SHRINK | _SEAL_GROW | _SEAL_SEAL | (0 if writable else _SEAL_FUTURE_WRITE)
-                fcntl.fcntl(descriptor, _F_ADD_SEALS, seals)
-        except BaseException:
-            os.close(descriptor)
-            raise
         with self._state:
-            self._shared[name] = 0 if on_disk else number
+            self._files += 1
+            file = f"array-{self._files}"
+        made = allocate(name, shape, dtype, self.shared, file, on_disk=on_disk, writable=writable)
+        with self._state:
+            self._arrays[name] = made.memory_bytes
             connection = self._connection
             if connection is None:
-                self._unsent.append((announcement, descriptor))
-                return array
-        self._announce(connection, announcement, descriptor)
-        return array
+                self._unsent.append(made)
+        if connection is not None:
+            self._announce(connection, made)
+        return made.array
+
+    def open(self, name: str) -> BinaryIO:
+        """Open the file `name` that the guest wrote to its scratch folder; links and pipes are refused (ValueError)."""
+        return open_result(self.folder / "scratch", name)
 
     def output(self) -> str:
         """What it printed so far: the beginning and the end of it."""
@@ -253,15 +240,19 @@ class Guest:
         try:
             if self._process:
                 self._process.bury()
+            elif self._connection:
+                self._connection.hang_up()
         finally:
-            self._listener.close()
-            if self._connection:
-                self._connection.close()
-            for _, descriptor in self._unsent:
-                if descriptor is not None:
-                    os.close(descriptor)
+            # A request in another thread notices that the guest is gone; only then may its socket go.
+            with self._turn:
+                self._listener.close()
+                if self._connection:
+                    self._connection.close()
+            for made in self._unsent:
+                if made.descriptor is not None:
+                    os.close(made.descriptor)
             self._unsent.clear()
-            _remove(self.folder)
+            remove(self.folder)
 
     def __enter__(self) -> Self:
         return self
@@ -279,7 +270,7 @@ class Guest:
             raise GuestError("start", f"The model's process could not be started: {output.strip()}", output=output)
 
     def _shared_bytes(self) -> int:
-        return sum(self._shared.values())
+        return sum(list(self._arrays.values()))
 
     def _be_ready(self, timeout: float) -> None:
         if self._closed:
@@ -292,8 +283,8 @@ class Guest:
             with self._state:
                 self._connection = connection
                 unsent, self._unsent = self._unsent, []
-            for announcement, descriptor in unsent:
-                self._announce(connection, announcement, descriptor)
+            for made in unsent:
+                self._announce(connection, made)
         message = self._receive(self._connection, deadline, timeout)
         if message.get("kind") == "error":
             error = self._reported(message)
@@ -337,12 +328,21 @@ class Guest:
                 case {"kind": "reply", "id": number, "payload": dict(payload)} if number == message["id"]:
                     return payload
                 case {"kind": "message", "name": str(name), "payload": dict(payload)}:
-                    if on_message is not None:
-                        on_message(name, payload)
+                    self._pass_on(on_message, name, payload)
                 case {"kind": "error", "id": number} if number == message["id"]:
                     raise self._reported(answer)
                 case _:
                     raise self._broken("an unexpected message")
+
+    def _pass_on(self, on_message: OnMessage | None, name: str, payload: dict[str, Any]) -> None:
+        """Call the listener; if it raises, the request is abandoned, and a guest in the middle of one is of no use."""
+        if on_message is None:
+            return
+        try:
+            on_message(name, payload)
+        except BaseException:
+            self._stopped("closed", None)
+            raise
 
     def _receive(self, connection: Connection, deadline: float | None, timeout: float | None) -> dict[str, Any]:
         try:
@@ -380,7 +380,7 @@ class Guest:
             self._process.wait()
             cause = self._process.cause or cause
         elif self._connection:
-            self._connection.close()
+            self._connection.hang_up()
         return GuestError(cause, why_stopped(cause, self._limits, timeout, detail), output=self.output())
 
     def _death(self) -> GuestError:
@@ -393,88 +393,21 @@ class Guest:
         if self._process.cause is not None:
             return self._stopped(self._process.cause, None)
         output = self.output()
+        if not self._ready:
+            ending = (output.strip().splitlines() or [f"it ended with {status} and printed nothing"])[-1]
+            return GuestError("start", f"The model's process could not start: {ending}", output=output)
         reason, message = why_died(
             status, output, self._limits, kernel_out_of_memory=self._process.kernel_out_of_memory
         )
         return GuestError(reason, message, output=output)
 
-    def _announce(self, connection: Connection, announcement: Mapping[str, object], descriptor: int | None) -> None:
-        descriptors = [] if descriptor is None or announcement["file"] else [descriptor]
+    def _announce(self, connection: Connection, made: SharedArray) -> None:
         try:
-            connection.send(announcement, descriptors, timeout=_SEND_TIMEOUT)
+            connection.send(
+                made.announcement, [] if made.descriptor is None else [made.descriptor], timeout=_SEND_TIMEOUT
+            )
         except (ClosedError, TimeoutError):
             pass  # the next request finds out how it ended
         finally:
-            if descriptor is not None:
-                os.close(descriptor)
-
-    def _allocate(self, file: str, length: int) -> int:
-        """Zeroed memory, or a new file in `shared` with its space reserved: a full disk is an error here, not a crash later."""
-        if not file:
-            descriptor = os.memfd_create("array", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-            os.ftruncate(descriptor, length)
-            return descriptor
-        path = self.folder / "shared" / file
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(descriptor, 0, length)
-            else:
-                os.ftruncate(descriptor, length)
-        except BaseException:
-            os.close(descriptor)
-            path.unlink()
-            raise
-        return descriptor
-
-
-def _prepare(folder: Path) -> socket.socket:
-    """Make the folder with its parts, and listen in it."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (folder / "shared").mkdir(mode=0o755)
-    (folder / "scratch").mkdir(mode=0o700)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    # A socket's path has 108 bytes at most; by way of a descriptor the folder's own path may be longer.
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        near = Path(f"/proc/self/fd/{handle}")
-        listener.bind(str((near if near.exists() else folder) / "socket"))
-    finally:
-        os.close(handle)
-    listener.listen(1)
-    return listener
-
-
-def _environment(folder: Path, python_path: Sequence[str], threads: int | None) -> dict[str, str]:
-    scratch = str(folder / "scratch")
-    variables = {
-        "PATH": "/usr/bin:/bin",
-        "LANG": "C.UTF-8",
-        "HOME": scratch,
-        "TMPDIR": scratch,
-        "USER": "guest",
-        "LOGNAME": "guest",
-        "KERAS_HOME": scratch,
-        "KERAS_BACKEND": "tensorflow",
-        "PYTHONPATH": os.pathsep.join(dict.fromkeys(python_path)),
-        "PYTHONUNBUFFERED": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-        "CUDA_VISIBLE_DEVICES": "",
-    }
-    if threads is not None:
-        for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-            variables[name] = str(threads)
-    return variables
-
-
-def _remove(folder: Path) -> None:
-    """Remove the folder, whatever the guest left in it: unreadable folders, or a nesting too deep for recursion."""
-    try:
-        shutil.rmtree(folder)
-    except FileNotFoundError:
-        return
-    except (OSError, RecursionError):
-        with contextlib.suppress(FileNotFoundError):
-            subprocess.run(["/bin/chmod", "-R", "u+rwX", "--", str(folder)], check=False, capture_output=True)
-            subprocess.run(["/bin/rm", "-rf", "--", str(folder)], check=False, capture_output=True)
+            if made.descriptor is not None:
+                os.close(made.descriptor)

@@ -95,7 +95,7 @@ class GuestProcess:
                 self.cause = cause
         self._kill()
 
-    def wait(self, timeout: float = 10) -> int | None:
+    def wait(self, timeout: float = 5) -> int | None:
         """Wait until it and what it printed have ended; its status."""
         try:
             status: int | None = self._spawned.wait(timeout)
@@ -201,7 +201,7 @@ _spawner: threading.Thread | None = None
 
 
 def spawn(
-    command: Sequence[str], environment: Mapping[str, str], pass_fds: Sequence[int] = ()
+    command: Sequence[str], environment: Mapping[str, str], cwd: Path, pass_fds: Sequence[int] = ()
 ) -> "subprocess.Popen[bytes]":
     """Start a child from the one thread that lives as long as this process.
 
@@ -222,6 +222,7 @@ def spawn(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=dict(environment),
+            cwd=cwd,
             pass_fds=tuple(pass_fds),
             start_new_session=True,
             bufsize=0,
