@@ -39,7 +39,9 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._http.close()
 
     def get(self, path: str, **query: Any) -> Document:
@@ -141,7 +143,9 @@ def _error_of(response: httpx.Response) -> KafkaMLError:
     except ValueError:
         problem = {}
     detail = problem.get("detail") or problem.get("title") or f"The API answered {response.status_code}."
-    fields = "; ".join(f"{entry.get('pointer', '')}: {entry.get('detail', '')}" for entry in problem.get("errors") or ())
+    fields = "; ".join(
+        f"{entry.get('pointer', '')}: {entry.get('detail', '')}" for entry in problem.get("errors") or ()
+    )
     return _ERRORS.get(response.status_code, KafkaMLError)(
         f"{detail} ({fields})" if fields else str(detail), advice=problem.get("advice")
     )

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kafka_ml_cli.client import Client
+from kafka_ml_cli.platform import DEFAULT_PORT
 
-DEFAULT_URL = "http://127.0.0.1:8000"
+DEFAULT_URL = f"http://127.0.0.1:{DEFAULT_PORT}"
 
 
 def home() -> Path:
@@ -40,6 +41,11 @@ def installation(url: str | None = None) -> Installation:
     if kafka is None:
         kafka = local.kafka if local and local.url == chosen else "localhost:9092"
     return Installation(chosen, kafka)
+
+
+def named_elsewhere() -> bool:
+    """Whether `KAFKA_ML_URL` names an installation, so that this machine's is not meant."""
+    return bool(os.environ.get("KAFKA_ML_URL"))
 
 
 def local_installation() -> Installation | None:

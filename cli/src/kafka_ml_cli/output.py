@@ -42,7 +42,9 @@ def print_list(items: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
-        table.add_column(column.replace("_", " "), justify="right" if isinstance(items[0].get(column), int | float) else "left")
+        table.add_column(
+            column.replace("_", " "), justify="right" if isinstance(items[0].get(column), int | float) else "left"
+        )
     for item in items:
         table.add_row(*(cell(column, item.get(column)) for column in columns))
     console.print(table)

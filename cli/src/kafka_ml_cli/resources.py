@@ -126,7 +126,9 @@ def show_deployment(deployment_id: Id, as_json: Json = False) -> None:
 def create_deployment(
     configuration_id: Id,
     batch_size: int = 32,
-    fit: Annotated[str, typer.Option(help="Arguments of fit, as Keras users know them: 'epochs=5, steps_per_epoch=100'.")] = "",
+    fit: Annotated[
+        str, typer.Option(help="Arguments of fit, as Keras users know them: 'epochs=5, steps_per_epoch=100'.")
+    ] = "",
     evaluate: Annotated[str, typer.Option(help="Arguments of evaluate: 'steps=100'.")] = "",
     description: str = "",
     as_json: Json = False,
@@ -182,7 +184,9 @@ def show_epochs(result_id: Id, as_json: Json = False) -> None:
 
 
 @results.command("download")
-def download_model(result_id: Id, file: Annotated[Path | None, typer.Argument(help="Where to write it.")] = None) -> None:
+def download_model(
+    result_id: Id, file: Annotated[Path | None, typer.Argument(help="Where to write it.")] = None
+) -> None:
     """Download a trained model in the Keras format."""
     target = file or Path(f"result-{result_id}.keras")
     with client() as api:
@@ -303,7 +307,9 @@ def list_topics(as_json: Json = False) -> None:
     print_list(items, ["name", "partitions", "messages"], as_json=as_json, empty="No topics yet.")
 
 
-def follow_events(type_: Annotated[str | None, typer.Option("--type", help="Only events of this type.")] = None) -> None:
+def follow_events(
+    type_: Annotated[str | None, typer.Option("--type", help="Only events of this type.")] = None,
+) -> None:
     """Follow what happens, an event a line, as JSON."""
     with client() as api:
         for event in api.events(type=type_):

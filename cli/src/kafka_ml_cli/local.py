@@ -1,0 +1,125 @@
+"""Commands for the platform on this machine: start, end, look at it."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kafka_ml_cli.context import home
+from kafka_ml_cli.output import console, errors, print_json, print_list
+from kafka_ml_cli.platform import Platform
+from kafka_ml_common.errors import NotFoundError
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def bring_up(port: int = 0) -> Platform:
+    """Start what does not run, saying what is being done and how long it took."""
+    platform = Platform(home(), port)
+    started = time.monotonic()
+    with console.status("Starting ...") as line:
+        steps = platform.start()
+        for step in steps:
+            line.update(f"{step} ...")
+    console.print(f"[green]✓[/green] The platform is up [dim]{time.monotonic() - started:.1f} s[/dim]")
+    return platform
+
+
+def is_up() -> bool:
+    """Whether any part of the platform runs on this machine."""
+    return Platform(home()).running
+
+
+def up(
+    port: Annotated[int, typer.Option(help="Port of the REST API; by default the one before, or 8000.")] = 0,
+) -> None:
+    """Start the platform on this machine, in the background, and keep it. Data of earlier runs is there again."""
+    platform = bring_up(port)
+    console.print(
+        f"API      {platform.url}/api/v1\nSwagger  {platform.url}/docs\nKafka    {platform.stack.broker.bootstrap_servers}\n"
+        f"Folder   {platform.folder}\nEnd it with [bold]kafka-ml down[/bold]."
+    )
+
+
+def down() -> None:
+    """End the platform on this machine. Data and logs are kept."""
+    platform = Platform(home())
+    if not platform.running:
+        console.print("Nothing runs.")
+        return
+    with console.status("Stopping ..."):
+        platform.stop()
+    console.print(f"Ended. Data and logs are kept in {platform.folder}.")
+
+
+def show_status(as_json: Json = False) -> None:
+    """Show how each part of the platform on this machine is: running, ready, address, memory, log."""
+    parts = Platform(home()).status()
+    items = [
+        {
+            "name": part.name,
+            "state": "running" if part.ready else "not ready" if part.running else "stopped",
+            "pid": part.pid,
+            "memory_mb": round(part.memory / 2**20),
+            "address": part.address or None,
+            "log": str(part.log),
+        }
+        for part in parts
+    ]
+    print_list(items, ["name", "state", "pid", "memory_mb", "address", "log"], as_json=as_json, empty="")
+    if not all(part.ready for part in parts):
+        raise typer.Exit(1)
+
+
+def show_logs(
+    part: Annotated[
+        str | None, typer.Argument(help="A part such as api, or a workload such as training-3; none lists them.")
+    ] = None,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="How many of the last lines.")] = 50,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on showing what is added.")] = False,
+) -> None:
+    """Show the log of a part of the platform, or of a workload that it ran."""
+    files = _log_files(Platform(home()))
+    if part is None:
+        print_list(
+            [{"name": name, "log": str(file)} for name, file in files.items()],
+            ["name", "log"],
+            as_json=False,
+            empty="No logs yet.",
+        )
+        return
+    if part not in files:
+        raise NotFoundError(f"There is no log of {part}.", advice="`kafka-ml logs` lists those that there are.")
+    with files[part].open(errors="replace") as log:
+        for line in _last(log.readlines(), lines):
+            sys.stdout.write(line)
+        while follow:
+            added = log.readline()
+            sys.stdout.write(added)
+            sys.stdout.flush()
+            if not added:
+                time.sleep(0.2)
+
+
+def _last(lines: list[str], count: int) -> list[str]:
+    return lines[-count:] if count > 0 else []
+
+
+def _log_files(platform: Platform) -> dict[str, Path]:
+    """Logs by the name of what wrote them; those of replicas beyond the first as `inference-1/2`."""
+    files = {part.name: part.log for part in platform.status() if part.log.exists()}
+    runs = platform.state_folder("scheduler") / "runs"
+    for log in sorted(runs.glob("*/*/log")):
+        workload, replica = log.parent.parent.name, log.parent.name
+        files[workload if replica == "0" else f"{workload}/{replica}"] = log
+    return files
+
+
+def report_failure(message: str, *, as_json: bool) -> None:
+    """Say why a command failed: on standard error for people, as a document for machines."""
+    if as_json:
+        print_json({"ok": False, "error": message})
+    else:
+        errors.print(f"[red]✗[/red] {message}", highlight=False, markup=True)

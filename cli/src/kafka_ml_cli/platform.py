@@ -1,0 +1,163 @@
+"""The platform on this machine: the embedded stack and our own services, in the order of their start.
+
+Processes run in the background and outlive the command that started them; whoever knows the folder finds, judges and stops them.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from kafka_ml_common.errors import UnavailableError
+from kafka_ml_local import Service, Stack, Status
+from kafka_ml_local.ports import free_port, is_free
+from kafka_ml_local.processes import write_atomically
+from kafka_ml_local.stack import status
+
+DEFAULT_PORT = 8000
+_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
+_READY_FILE_SECONDS = 15
+
+
+@dataclass
+class Platform:
+    """Everything that runs on this machine, with its data in `folder`.
+
+    Attributes:
+        port: of the REST API; 0 takes the one used before, or 8000, or a free one.
+    """
+
+    folder: Path
+    port: int = 0
+    stack: Stack = field(init=False)
+    api: Service = field(init=False)
+    control: Service = field(init=False)
+    scheduler: Service = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.stack = Stack(self.folder / "stack")
+        self.api = self._service("api", self._api_is_ready)
+        self.control = self._service("control", self._touched("control"))
+        # The scheduler ends its workloads before itself, so it gets more time.
+        self.scheduler = self._service("scheduler", self._touched("scheduler"), stop_within=40)
+
+    @property
+    def services(self) -> list[Service]:
+        """Our own services, in the order of their start."""
+        return [self.api, self.control, self.scheduler]
+
+    @property
+    def url(self) -> str:
+        """Address of the REST API."""
+        return f"http://127.0.0.1:{self._known_port()}"
+
+    def start(self) -> Iterator[str]:
+        """Start what does not run, part by part, and yield what is being done. What was started is stopped again if a part fails.
+
+        Raises:
+            UnavailableError: a part did not start; names its log and the last lines.
+        """
+        started_here = not self.running
+        try:
+            yield "Kafka, PostgreSQL and an object store"
+            self.stack.start()
+            self._choose_port()
+            environment = self.environment()
+            yield "The API"
+            self._start(
+                self.api, environment | {"KAFKA_ML_DATABASE_URL": self.stack.environment()["KAFKA_ML_DATABASE_URL"]}
+            )
+            yield "Control and scheduler"
+            for service in (self.control, self.scheduler):
+                self._start(service, environment)
+            addresses = {"url": self.url, "kafka": self.stack.broker.bootstrap_servers}
+            write_atomically(self.folder / "installation.json", json.dumps(addresses))
+        except BaseException:  # KeyboardInterrupt too
+            if started_here:
+                self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop everything, whoever started it; data and logs stay."""
+        for service in reversed(self.services):
+            service.stop()
+        self.stack.stop()
+
+    @property
+    def running(self) -> bool:
+        """Whether any part runs."""
+        return any(service.running for service in (*self.services, *self.stack.services))
+
+    def status(self) -> list[Status]:
+        """How each part is."""
+        ours = [status(service, (lambda: self.url) if service is self.api else str) for service in self.services]
+        return [*self.stack.status(), *ours]
+
+    def environment(self) -> dict[str, str]:
+        """The variables of our services, without the database's address, which only the API gets."""
+        kept = {name: value for name, value in os.environ.items() if name in _PASSED_ON or name.startswith("KAFKA_ML_")}
+        stack = {name: value for name, value in self.stack.environment().items() if name != "KAFKA_ML_DATABASE_URL"}
+        return kept | stack | {"KAFKA_ML_API_PORT": str(self._known_port()), "PYTHONUNBUFFERED": "1"}
+
+    def state_folder(self, name: str) -> Path:
+        """Where a service keeps what it needs over restarts."""
+        return self.folder / name
+
+    def _service(self, name: str, ready: Callable[[], bool], stop_within: float = 20) -> Service:
+        return Service(
+            name=name,
+            command=[sys.executable, "-m", f"kafka_ml_{name}"],
+            folder=self.folder,
+            ready=ready,
+            start_within=90,
+            stop_within=stop_within,
+            working_folder=None,
+        )
+
+    def _start(self, service: Service, environment: dict[str, str]) -> None:
+        state = self.state_folder(service.name)
+        state.mkdir(parents=True, exist_ok=True)
+        if not service.running:
+            (state / "ready").unlink(missing_ok=True)
+        service.environment = environment | {"KAFKA_ML_STATE_FOLDER": str(state), "KAFKA_ML_ON_STOP": "stop"}
+        service.start()
+
+    def _touched(self, name: str) -> Callable[[], bool]:
+        ready = self.state_folder(name) / "ready"
+
+        def is_fresh() -> bool:
+            try:
+                return time.time() - ready.stat().st_mtime < _READY_FILE_SECONDS
+            except FileNotFoundError:
+                return False
+
+        return is_fresh
+
+    def _api_is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=3).is_success
+        except httpx.HTTPError:
+            return False
+
+    def _choose_port(self) -> None:
+        if self.api.running:
+            return
+        wanted = [self.port] if self.port else [self._known_port(), DEFAULT_PORT]
+        free = next((port for port in wanted if is_free(port)), None)
+        if free is None and self.port:
+            raise UnavailableError(
+                f"Port {self.port} is taken by another program.", advice="Choose another with --port."
+            )
+        self.port = free or free_port()
+        write_atomically(self.folder / "api.port", str(self.port))
+
+    def _known_port(self) -> int:
+        try:
+            return self.port or int((self.folder / "api.port").read_text())
+        except (FileNotFoundError, ValueError):
+            return DEFAULT_PORT
