@@ -1,0 +1,92 @@
+"""What a runtime is: it starts, stops and shows replicas of workloads. What should run is decided elsewhere (plan.py).
+
+A runtime remembers its runs across a restart of the scheduler: the scheduler itself stores nothing.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from kafka_ml_common.messages import Failure
+from kafka_ml_common.workloads import InferenceSpec, TrainingSpec, ValidationSpec
+
+Spec = TrainingSpec | ValidationSpec | InferenceSpec
+
+
+class Phase(StrEnum):
+    """Where a run is. Only `ended` runs can be replaced or forgotten."""
+
+    RUNNING = "running"
+    STOPPING = "stopping"
+    ENDED = "ended"
+
+
+class Ending(StrEnum):
+    """How a run ended.
+
+    `done`: it reported its outcome. `crashed`: it could not. `temporary`: something it needs was away; that is no fault of its own.
+    `stopped`: the scheduler asked for it. `overdue`: the scheduler stopped it for good, because it took too long.
+    """
+
+    DONE = "done"
+    CRASHED = "crashed"
+    TEMPORARY = "temporary"
+    STOPPED = "stopped"
+    OVERDUE = "overdue"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One replica of a workload, as the runtime sees it.
+
+    Attributes:
+        attempt: the spec's attempts that are used up, this one included.
+        tries: starts in a row that did not go well, this one included; pauses grow with it.
+        started_at, ended_at: Unix time in seconds.
+        ending: how it ended; None while it hasn't.
+        failure: why it ended, unless it was done or was asked to stop.
+    """
+
+    spec: Spec
+    replica: int
+    attempt: int
+    tries: int
+    phase: Phase
+    started_at: float
+    ended_at: float | None = None
+    ending: Ending | None = None
+    failure: Failure | None = None
+
+    @property
+    def workload_id(self) -> str:
+        return self.spec.workload_id
+
+
+class Runtime(Protocol):
+    """Runs replicas. Asking twice for the same is harmless."""
+
+    changed: asyncio.Event
+    """Set when `observe` may show something new."""
+
+    async def open(self) -> None:
+        """Take over what an earlier scheduler left running."""
+
+    async def close(self, *, stop: bool) -> None:
+        """Let go of everything; `stop` ends all runs first, such that the next scheduler starts them again."""
+
+    def observe(self) -> list[Run]:
+        """All runs that have not been forgotten."""
+
+    async def start(self, spec: Spec, *, replica: int, attempt: int, tries: int) -> None:
+        """Start a replica, in place of its ended run if there is one.
+
+        Raises:
+            UnavailableError: it can't be started just now.
+        """
+
+    async def stop(self, workload_id: str, replica: int, *, overdue: Failure | None = None) -> None:
+        """Ask a run to stop, and have it killed if it doesn't within a deadline. `overdue` says why it is stopped for good."""
+
+    async def forget(self, workload_id: str, replica: int) -> None:
+        """Show an ended run no more. Its log may be kept for a while."""
