@@ -98,10 +98,9 @@ class DatasourceReuse(Request):
     deployment_id: ID
 
 
-class InferenceCreate(InferenceSettings):
+class ResultInferenceCreate(InferenceSettings):
     """Deploy a trained model between two topics. Format and configuration default to those of the training's data source."""
 
-    result_id: ID = Field(examples=[1])
     input_topic: TopicName = Field(examples=["digits-in"])
     output_topic: TopicName = Field(examples=["digits-out"])
     replicas: Replicas = Field(1, description="processes or pods that share the input's partitions")
@@ -112,6 +111,12 @@ class InferenceCreate(InferenceSettings):
     def settings(self) -> InferenceSettings:
         """The inference settings alone."""
         return InferenceSettings.model_validate({name: getattr(self, name) for name in InferenceSettings.model_fields})
+
+
+class InferenceCreate(ResultInferenceCreate):
+    """The same, naming the result whose model it is."""
+
+    result_id: ID = Field(examples=[1])
 
 
 class InferenceScale(Request):
