@@ -1,0 +1,168 @@
+"""The inferer's host: one replica of an inference, from its assignment to its stop.
+
+In order: the guest begins to start, with TensorFlow; the assignment comes; the model is fetched, loaded and warmed up in the guest;
+only then the replica joins its consumer group and takes partitions; SIGTERM finishes the batch, leaves the group and ends with 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import TypeVar
+
+import structlog
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from kafka_ml_common import telemetry
+from kafka_ml_common.errors import KafkaMLError, UnavailableError
+from kafka_ml_common.messages import Failure
+from kafka_ml_common.objects import ObjectStore
+from kafka_ml_common.settings import KafkaSettings, ObjectStoreSettings
+from kafka_ml_common.workloads import Assignment, InferenceSpec
+from kafka_ml_inferer.delivery import AtLeastOnce, Delivery, ExactlyOnce
+from kafka_ml_inferer.model import Model, failure_of
+from kafka_ml_inferer.pipeline import InferenceFailedError, Pipeline
+from kafka_ml_inferer.records import Lineage
+from kafka_ml_inferer.reporting import Reporter
+from kafka_ml_inferer.source import Source
+from kafka_ml_inferer.target import wait_for_input, wait_for_output
+from kafka_ml_sandbox.deaths import GuestError
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+_FIRST_PAUSE_SECONDS = 0.2
+_LONGEST_PAUSE_SECONDS = 5.0
+
+
+class WorkSettings(BaseSettings):
+    """Where the host may write: `KAFKA_ML_WORK_FOLDER`; a temporary folder when unset."""
+
+    model_config = SettingsConfigDict(env_prefix="KAFKA_ML_", extra="ignore")
+
+    work_folder: Path | None = None
+
+
+def main() -> int:
+    """Run one replica; the exit status of the process."""
+    parser = argparse.ArgumentParser(prog="kafka_ml_inferer", description="Run one replica of an inference.")
+    parser.add_argument("--assignment", type=Path, help="file with the assignment; standard input when left out")
+    options = parser.parse_args()
+    telemetry.configure("inferer")
+    stop = Stop()
+    with tempfile.TemporaryDirectory(prefix="inferer-", dir=WorkSettings().work_folder) as folder:
+        model = Model(Path(folder))
+        try:
+            assignment = read_assignment(options.assignment)
+            if assignment is None:
+                return 0
+            if not isinstance(assignment.spec, InferenceSpec):
+                log.error("the assignment is no inference", kind=assignment.spec.kind)
+                return 2
+            return run(assignment.spec, assignment.replica, model, Path(folder) / "model.keras", stop)
+        except ValidationError as error:
+            log.error("the assignment can't be read", error=str(error))
+            return 2
+        finally:
+            model.close()
+
+
+class Stop(threading.Event):
+    """Set by SIGTERM or SIGINT. Before there is anything to finish (`patient` is not set) they end the process at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patient = False
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self.set()
+        if not self.patient:
+            raise SystemExit(0)
+
+
+def read_assignment(file: Path | None) -> Assignment | None:
+    """The assignment in `file`, else the first line of standard input; None when that ends before. Raises ValidationError."""
+    text = file.read_text() if file is not None else sys.stdin.readline()
+    return Assignment.model_validate_json(text) if text.strip() else None
+
+
+def run(spec: InferenceSpec, replica: int, model: Model, file: Path, stop: Stop) -> int:
+    """Predict until `stop`; the exit status."""
+    structlog.contextvars.bind_contextvars(workload_id=spec.workload_id, replica=replica)
+    kafka = KafkaSettings()
+    reporter = Reporter(kafka, spec, replica)
+    try:
+        store = ObjectStore(ObjectStoreSettings())
+        retry(lambda: store.get_file(spec.model_object, file), stop)
+        model.load(spec, file)
+        predict(kafka, spec, replica, model, reporter, stop)
+    except GuestError as error:
+        return give_up(reporter, failure_of(error))
+    except InferenceFailedError as error:
+        return give_up(reporter, error.failure)
+    except KafkaMLError as error:
+        return give_up(reporter, Failure(code=error.code, message=str(error)))
+    return 0
+
+
+def predict(
+    kafka: KafkaSettings, spec: InferenceSpec, replica: int, model: Model, reporter: Reporter, stop: Stop
+) -> None:
+    """Join the group with a model that is ready, and run the pipeline."""
+    stop.patient = True
+    pipeline = Pipeline(spec, model, Lineage.of(spec, replica), reporter, stop)
+    source = Source(kafka, spec, pipeline.finish)
+    delivery: Delivery = (
+        ExactlyOnce(kafka, f"kafka-ml-inference-{spec.inference_id}-{replica}")
+        if spec.settings.delivery == "exactly_once"
+        else AtLeastOnce(kafka, source.commit)
+    )
+    lag: int | None = None
+    try:
+        there = retry(lambda: source.partitions_of(spec.input_topic), stop)
+        if not there:
+            # Whatever comes will be read, so the replica is ready; its sender may be waiting to hear that.
+            reporter.ready()
+        inputs = there or wait_for_input(source, spec, stop)
+        outputs = wait_for_output(kafka, source, spec, inputs, stop)
+        retry(delivery.renew, stop)
+        if not stop.is_set():
+            source.subscribe(from_the_beginning=not there)
+            pipeline.run(source, delivery, outputs)
+            lag = source.lag()
+    finally:
+        delivery.close()
+        source.close()
+        reporter.close(lag)
+    log.info("stopped")
+
+
+def give_up(reporter: Reporter, failure: Failure) -> int:
+    """Tell why this replica can't go on; the exit status."""
+    log.error("the inference failed", code=failure.code, reason=failure.message, traceback=failure.traceback)
+    reporter.failed(failure)
+    reporter.close()
+    return 1
+
+
+def retry(step: Callable[[], T], stop: Stop) -> T | None:
+    """Do `step` again, with growing pauses, while what it needs is unavailable; None when asked to stop meanwhile."""
+    pause = _FIRST_PAUSE_SECONDS
+    while not stop.is_set():
+        try:
+            return step()
+        except UnavailableError as error:
+            log.warning("will try again", error=str(error), pause=pause)
+            stop.wait(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+    return None

@@ -1,0 +1,173 @@
+"""Model: the trained model in its guest, as the host holds it: loaded, warmed up, given batches in shared memory, started again."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from kafka_ml_common.codecs import Codec, codec_for
+from kafka_ml_common.errors import InvalidError
+from kafka_ml_common.messages import Failure
+from kafka_ml_common.workloads import InferenceSpec
+from kafka_ml_sandbox.deaths import GuestError
+from kafka_ml_sandbox.host import Guest
+from kafka_ml_sandbox.limits import Limits
+
+log = structlog.get_logger(__name__)
+
+GUEST_MODULE = "kafka_ml_inferer.guest.predict"
+SLOTS = 2
+"""One is decoded into and one is predicted, so that both go on at once."""
+
+_SLOT_BYTES = 64 << 20
+_MAX_WIDTH = 1 << 22
+_LOAD_SECONDS = 300.0
+_PREDICT_SECONDS = 120.0
+_LOG_CHARACTERS = 4_000
+_MODEL_FILE = "model.keras"
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A batch's place in shared memory: input [n, *shape of a sample], output [n, width of a row]."""
+
+    number: int
+    input: NDArray[Any]
+    output: NDArray[Any]
+
+
+Failed = list[tuple[int, str]]
+"""Rows of a batch that the model failed on, and why."""
+
+
+class Model:
+    """A guest that predicts. It begins to start at once, and is given its model by `load`.
+
+    Attributes:
+        codec: decodes samples in the shape that the model takes; set by `load`.
+        slots: places for batches; set by `load`.
+    """
+
+    def __init__(self, work_folder: Path) -> None:
+        self._folder = work_folder
+        self._numbers = itertools.count()
+        self._thread = ThreadPoolExecutor(1, "guest")
+        self._guest = self._start()
+        self._spec: InferenceSpec | None = None
+        self._file: Path | None = None
+        self.codec: Codec
+        self.slots: Sequence[Slot] = ()
+
+    @property
+    def capacity(self) -> int:
+        """Messages that one batch may hold."""
+        return len(self.slots[0].input)
+
+    def load(self, spec: InferenceSpec, file: Path) -> None:
+        """Build the model, load its weights from `file`, and warm up all batch sizes.
+
+        Raises:
+            GuestError: the model can't be built or loaded, or its process ended.
+            InvalidError: the input's configuration doesn't suit it.
+        """
+        self._spec, self._file = spec, file
+        shared = self._guest.folder / "shared" / _MODEL_FILE
+        if not shared.exists():
+            os.link(file, shared) if file.stat().st_dev == shared.parent.stat().st_dev else shared.write_bytes(
+                file.read_bytes()
+            )
+        codec = codec_for(spec.input_format, spec.input_config)
+        if codec.dtype.kind == "U":
+            raise InvalidError("Inference on text is not possible yet.", advice="Train a model on numbers.")
+        shape = codec.sample_shape
+        loaded = self._guest.request(
+            "load",
+            {
+                "code": spec.model.code,
+                "file": _MODEL_FILE,
+                "dtype": codec.dtype.str,
+                "shape": None if shape is None else list(shape),
+            },
+            limits=Limits(memory_bytes=spec.settings.memory_mb << 20),
+            timeout=_LOAD_SECONDS,
+        )
+        sample_shape, width, dtype = _checked(loaded)
+        self.codec = codec_for(spec.input_format, spec.input_config, sample_shape=sample_shape)
+        row = max(int(np.prod(sample_shape, dtype=np.int64)) * codec.dtype.itemsize, width * dtype.itemsize, 1)
+        capacity = max(1, min(spec.settings.max_batch, _SLOT_BYTES // row))
+        self.slots = [
+            Slot(
+                number,
+                self._guest.share(f"input-{number}", (capacity, *sample_shape), codec.dtype),
+                self._guest.share(f"output-{number}", (capacity, width), dtype, writable=True),
+            )
+            for number in range(SLOTS)
+        ]
+        sizes = self._guest.request("warm", {"most": capacity}, timeout=_LOAD_SECONDS)["sizes"]
+        log.info("model is ready", sample_shape=sample_shape, width=width, batch_sizes=sizes)
+
+    def predict(self, slot: Slot, count: int) -> Future[Failed]:
+        """Predict the first `count` rows of a slot; in order with other calls. The future raises GuestError."""
+        return self._thread.submit(self._predict, slot.number, count)
+
+    def restart(self) -> None:
+        """Throw the guest away, start another and load the model again. Raises as `load`."""
+        if self._spec is None or self._file is None:
+            raise RuntimeError("no model was loaded before")
+        self._guest.close()
+        self._guest = self._start()
+        self.load(self._spec, self._file)
+
+    @property
+    def alive(self) -> bool:
+        return self._guest.alive
+
+    def close(self) -> None:
+        self._guest.close()
+        self._thread.shutdown(cancel_futures=True)
+
+    def _start(self) -> Guest:
+        folder = Path(tempfile.mkdtemp(prefix=f"guest-{next(self._numbers)}-", dir=self._folder))
+        return Guest.start(GUEST_MODULE, folder, preload=["tensorflow", "keras"], start_timeout=_LOAD_SECONDS)
+
+    def _predict(self, slot: int, count: int) -> Failed:
+        reply = self._guest.request("predict", {"slot": slot, "count": count}, timeout=_PREDICT_SECONDS)
+        match reply:
+            case {"failed": list(failed)}:
+                return [
+                    (index, str(reason)) for index, reason in failed if isinstance(index, int) and 0 <= index < count
+                ]
+            case _:
+                raise GuestError("protocol", "The model's process answered with something else than its predictions.")
+
+
+def _checked(loaded: dict[str, Any]) -> tuple[tuple[int, ...], int, np.dtype[Any]]:
+    """What the guest said of its model, in bounds: shape of a sample, width and type of an output row."""
+    match loaded:
+        case {"shape": list(shape), "width": int(width), "dtype": str(name)} if 0 < width <= _MAX_WIDTH:
+            sizes = [size for size in shape if isinstance(size, int) and 0 < size <= _MAX_WIDTH]
+            dtype = np.dtype(name)
+            if len(sizes) == len(shape) and dtype.kind in "fiub":
+                return tuple(sizes), width, dtype
+    raise InvalidError("The model's outputs are no rows of numbers.", advice="Let the model end with numeric outputs.")
+
+
+def failure_of(error: GuestError) -> Failure:
+    """What people are told about a guest's failure."""
+    return Failure(
+        code=error.reason,
+        message=error.message,
+        traceback=error.traceback,
+        line=error.line,
+        log=error.output[-_LOG_CHARACTERS:] or None,
+    )
