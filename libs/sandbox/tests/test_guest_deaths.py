@@ -62,6 +62,8 @@ def test_an_exception_comes_with_advice(guest: Guest, code: str, sentence: str) 
         "x = []\nwhile True: x.append(bytearray(1 << 20))",
         # Shared memory is not "data" to the kernel's limit: only the host's watch sees it.
         "import mmap\nx = []\nwhile True:\n    m = mmap.mmap(-1, 1 << 22); m.write(bytes(1 << 22)); x.append(m)",
+        # Given back, and yet kept: not resident any more.
+        "import mmap\nx = []\nwhile True:\n    m = mmap.mmap(-1, 1 << 22); m.write(bytes(1 << 22)); m.madvise(mmap.MADV_DONTNEED); x.append(m)",
     ],
 )
 def test_too_much_memory_is_told_as_such(guest: Guest, code: str) -> None:

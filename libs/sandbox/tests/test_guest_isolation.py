@@ -13,6 +13,7 @@ import pytest
 
 from kafka_ml_sandbox import bubblewrap
 from kafka_ml_sandbox.host import Guest
+from kafka_ml_sandbox.seccomp import program
 
 GUESTS = Path(__file__).parent / "guests"
 
@@ -79,6 +80,16 @@ def test_it_has_no_privileges_and_gets_none(isolated: Guest) -> None:
     assert run(isolated, "import os; result = os.getuid()") == 65534
     new_namespace = "__import__('ctypes').CDLL(None).unshare(0x10000000)"  # CLONE_NEWUSER
     assert run(isolated, tried(new_namespace)) == -1
+
+
+def test_memory_that_no_limit_counts_is_refused(isolated: Guest) -> None:
+    assert run(isolated, tried("os.memfd_create('hidden')")) == "OSError"
+    assert run(isolated, tried("open('/dev/shm/hidden', 'wb').write(bytes(65 << 20))")) == "OSError"
+
+
+def test_a_filter_is_known_for_the_usual_machines() -> None:
+    assert program("aarch64") != program("x86_64")
+    assert program("sparc") is None
 
 
 def test_shared_memory_cannot_be_cut_short_under_the_host(isolated: Guest) -> None:

@@ -36,7 +36,12 @@ def obstacle() -> str | None:
 
 
 def command(
-    inner: Sequence[str], folder: Path, environment: Mapping[str, str], readable: Sequence[Path], info: int
+    inner: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    readable: Sequence[Path],
+    info: int,
+    refused: int | None,
 ) -> list[str]:
     """The command that runs `inner` in its own namespaces.
 
@@ -46,6 +51,7 @@ def command(
         environment: all of the guest's environment.
         readable: files and folders that the guest sees, read-only, where they are.
         info: a descriptor that bubblewrap writes the pid of its init to, as JSON.
+        refused: a descriptor that it reads the filter of system calls from, if there is one.
     """
     arguments = [_binary(), *_namespaces(), "--info-fd", str(info), *_system(), "--proc", "/proc", "--dev", "/dev"]
     for temporary in _MEMORY_FOLDERS:
@@ -59,6 +65,8 @@ def command(
     arguments += ["--ro-bind", str(folder / "shared"), str(GUEST_FOLDER / "shared")]
     arguments += ["--bind", str(folder / "scratch"), str(GUEST_FOLDER / "scratch")]
     arguments += ["--remount-ro", "/", "--chdir", str(GUEST_FOLDER / "scratch"), "--clearenv"]
+    if refused is not None:
+        arguments += ["--seccomp", str(refused)]
     for name, value in environment.items():
         arguments += ["--setenv", name, value]
     return [*arguments, "--", *inner]

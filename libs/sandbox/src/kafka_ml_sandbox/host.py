@@ -29,6 +29,7 @@ from kafka_ml_sandbox.folder import open_result, prepare, remove
 from kafka_ml_sandbox.limits import Limits
 from kafka_ml_sandbox.memory import SharedArray, allocate
 from kafka_ml_sandbox.process import GuestProcess, read_init, spawn
+from kafka_ml_sandbox.seccomp import open_program
 
 logger = logging.getLogger(__name__)
 
@@ -102,18 +103,23 @@ class Guest:
             logger.warning("guests run with limits alone, they can read what this user can read: %s", obstacle)
             guest._hold(spawn([*inner, "--child"], variables, folder / "scratch"), None)
             return guest
+        visible = [*own_code, *readable, *python_path]
         told, tell = os.pipe()
+        refused = open_program()
+        passed = [tell] if refused is None else [tell, refused]
         try:
-            visible = [*own_code, *readable, *python_path]
-            command = bubblewrap.command([*inner, "--own-namespace"], folder, variables, visible, tell)
-            spawned = spawn(command, {}, folder, [tell])
-            os.close(tell)
-            tell = -1
+            command = bubblewrap.command([*inner, "--own-namespace"], folder, variables, visible, tell, refused)
+            spawned = spawn(command, {}, folder, passed)
+        except BaseException:
+            os.close(told)
+            raise
+        finally:
+            for descriptor in passed:
+                os.close(descriptor)
+        try:
             init = read_init(told, start_timeout)
         finally:
             os.close(told)
-            if tell >= 0:
-                os.close(tell)
         guest._hold(spawned, init)
         return guest
 
