@@ -48,7 +48,7 @@ class Message(BaseModel):
 M = TypeVar("M", bound=Message)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Envelope(Generic[M]):
     """A message with its CloudEvents attributes."""
 

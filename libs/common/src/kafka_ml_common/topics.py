@@ -4,12 +4,14 @@ Topics are created explicitly, with settings. A topic that is there already is l
 an assumption (a compacted topic that isn't, more than one partition where order must be total) is refused at start.
 """
 
+import asyncio
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from kafka_ml_common.errors import InvalidError, UnavailableError
 from kafka_ml_common.settings import KafkaSettings
@@ -21,6 +23,9 @@ WORKLOADS = "kafka-ml.workloads"
 EVENTS = "kafka-ml.events"
 CONTROL = DEFAULT_CONTROL_TOPIC
 DEAD_LETTERS = "kafka-ml.dead-letters"
+
+
+_DEADLINE_SECONDS = 15
 
 
 class Cleanup(StrEnum):
@@ -103,38 +108,36 @@ async def bootstrap(
         UnavailableError: the broker can't be reached or refuses.
         InvalidError: a topic exists with settings that would break what its readers rely on.
     """
-    admin = AIOKafkaAdminClient(**settings.aiokafka())
-    try:
-        await admin.start()
-    except KafkaError as error:
-        await admin.close()
-        raise UnavailableError(f"Kafka at {settings.bootstrap_servers} can't be reached: {error}.") from error
-    try:
-        existing = set(await admin.list_topics())
-        await _create(admin, [topic for topic in topics if topic.name not in existing], replication_factor)
-        await _check(admin, [topic for topic in topics if topic.name in existing])
-    finally:
-        await admin.close()
+    await asyncio.to_thread(_bootstrap, settings, replication_factor, topics)
 
 
-async def _create(admin: AIOKafkaAdminClient, missing: list[Topic], replication_factor: int) -> None:
+def _bootstrap(settings: KafkaSettings, replication_factor: int, topics: tuple[Topic, ...]) -> None:
+    # librdkafka's admin client, as aiokafka's can't leave the replication factor to the broker.
+    admin = AdminClient(settings.confluent(), logger=logging.getLogger(__name__))
+    try:
+        existing = {
+            name: len(topic.partitions) for name, topic in admin.list_topics(timeout=_DEADLINE_SECONDS).topics.items()
+        }
+        _create(admin, [topic for topic in topics if topic.name not in existing], replication_factor)
+        _check(admin, [topic for topic in topics if topic.name in existing], existing)
+    except KafkaException as error:
+        reason = error.args[0].str()
+        raise UnavailableError(
+            f"Kafka at {settings.bootstrap_servers} can't be reached or refused: {reason}."
+        ) from error
+
+
+def _create(admin: AdminClient, missing: list[Topic], replication_factor: int) -> None:
     if not missing:
         return
-    response = await admin.create_topics(
-        [
-            NewTopic(
-                name=topic.name,
-                num_partitions=topic.partitions,
-                replication_factor=replication_factor,
-                topic_configs=_configs(topic),
-            )
-            for topic in missing
-        ]
-    )
-    for name, code, *_ in response.topic_errors:
-        # Another service that starts at the same time may have been faster.
-        if code not in (0, TopicAlreadyExistsError.errno):
-            raise UnavailableError(f"Kafka refused to create topic {name}: {for_code(code).__name__}.")
+    wanted = [NewTopic(topic.name, topic.partitions, replication_factor, config=_configs(topic)) for topic in missing]
+    for future in admin.create_topics(wanted, request_timeout=_DEADLINE_SECONDS).values():
+        try:
+            future.result(_DEADLINE_SECONDS)
+        except KafkaException as error:
+            # Another service that starts at the same time may have been faster.
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise
 
 
 def _configs(topic: Topic) -> dict[str, str]:
@@ -144,27 +147,22 @@ def _configs(topic: Topic) -> dict[str, str]:
     return configs
 
 
-async def _check(admin: AIOKafkaAdminClient, present: list[Topic]) -> None:
-    if not present:
-        return
-    partitions = {
-        entry["topic"]: len(entry["partitions"]) for entry in await admin.describe_topics([t.name for t in present])
-    }
+def _check(admin: AdminClient, present: list[Topic], partitions: Mapping[str, int]) -> None:
     for topic in present:
         if topic.total_order and partitions[topic.name] != 1:
             raise InvalidError(
                 f"Topic {topic.name} has {partitions[topic.name]} partitions, but its readers need one.",
                 advice="Delete it (when nothing in it is needed) and start again, or create it with one partition.",
             )
-    compacted = [topic for topic in present if topic.cleanup is Cleanup.COMPACT]
+    compacted = [
+        ConfigResource(ResourceType.TOPIC, topic.name) for topic in present if topic.cleanup is Cleanup.COMPACT
+    ]
     if not compacted:
         return
-    resources = [ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in compacted]
-    for response in await admin.describe_configs(resources):
-        for *_, name, entries in response.resources:
-            policy = next((entry[1] for entry in entries if entry[0] == "cleanup.policy"), "")
-            if "compact" not in policy:
-                raise InvalidError(
-                    f"Topic {name} has cleanup.policy={policy}, but holds desired state and must be compacted.",
-                    advice=f"Run: kafka-configs --alter --topic {name} --add-config cleanup.policy=compact.",
-                )
+    for resource, future in admin.describe_configs(compacted, request_timeout=_DEADLINE_SECONDS).items():
+        policy = future.result(_DEADLINE_SECONDS)["cleanup.policy"].value
+        if "compact" not in policy:
+            raise InvalidError(
+                f"Topic {resource.name} has cleanup.policy={policy}, but holds desired state and must be compacted.",
+                advice=f"Run: kafka-configs --alter --topic {resource.name} --add-config cleanup.policy=compact.",
+            )
