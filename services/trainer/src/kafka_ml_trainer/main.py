@@ -1,0 +1,84 @@
+"""The trainer: one process for one training or validation, started ahead of its work.
+
+It starts its guest, which imports TensorFlow and waits; waits itself for an assignment; does it; reports; and ends. With 0: the
+outcome was reported, or no work came. With 75 (EX_TEMPFAIL): try again. With 64 (EX_USAGE): the assignment is none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import structlog
+from pydantic import ValidationError
+
+from kafka_ml_common.errors import KafkaMLError
+from kafka_ml_common.objects import ObjectStore
+from kafka_ml_common.settings import KafkaSettings, ObjectStoreSettings
+from kafka_ml_common.telemetry import configure
+from kafka_ml_common.workloads import Assignment, InferenceSpec, TrainingSpec
+from kafka_ml_sandbox.deaths import GuestError
+from kafka_ml_sandbox.host import Guest
+from kafka_ml_trainer.problems import Stopped
+from kafka_ml_trainer.reporting import Reporter
+from kafka_ml_trainer.settings import TrainerSettings
+from kafka_ml_trainer.stopping import Stop
+from kafka_ml_trainer.storing import fresh_folder
+from kafka_ml_trainer.training import Workplace, train
+from kafka_ml_trainer.validator import validate
+
+log = structlog.get_logger(__name__)
+
+GUEST_MODULE = "kafka_ml_trainer.guest.fit"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the process; returns its exit code."""
+    parser = argparse.ArgumentParser(prog="kafka-ml-trainer", description="Train or validate one model.")
+    parser.add_argument("--assignment", type=Path, help="file with the assignment; by default a line on standard input")
+    options = parser.parse_args(arguments)
+    configure("trainer")
+    settings, stop = TrainerSettings(), Stop()
+    stop.leave_at_signal()
+    with (
+        fresh_folder(settings.work_folder) as folder,
+        Guest.start(GUEST_MODULE, Path(folder) / "guest", preload=["tensorflow", "keras"]) as guest,
+    ):
+        line = options.assignment.read_bytes() if options.assignment else sys.stdin.buffer.readline()
+        if not line.strip():
+            return 0
+        stop.note_signal()
+        try:
+            assignment = Assignment.model_validate_json(line)
+        except ValidationError as error:
+            log.error("the assignment can't be read", error=str(error))
+            return os.EX_USAGE
+        return work(assignment, guest, Path(folder), settings, stop)
+
+
+def work(assignment: Assignment, guest: Guest, folder: Path, settings: TrainerSettings, stop: Stop) -> int:
+    """Do what was assigned; returns the exit code."""
+    spec = assignment.spec
+    structlog.contextvars.bind_contextvars(workload_id=spec.workload_id, attempt=assignment.attempt)
+    if isinstance(spec, InferenceSpec):
+        log.error("inferences are no work for a trainer")
+        return os.EX_USAGE
+    log.info("begins", isolation=guest.isolation)
+    try:
+        kafka = KafkaSettings()
+        with Reporter(kafka) as reporter:
+            if isinstance(spec, TrainingSpec):
+                store = ObjectStore(ObjectStoreSettings())
+                train(spec, Workplace(guest, folder, kafka, store, reporter, settings, stop))
+            else:
+                validate(spec, guest, reporter, stop, stop_seconds=settings.stop_seconds)
+    except (KafkaMLError, GuestError) as error:
+        log.error("could not be done, to be tried again", error=str(error))
+        return os.EX_TEMPFAIL
+    except Stopped:
+        log.info("stopped before the outcome was known")
+        return os.EX_TEMPFAIL
+    log.info("done")
+    return 0

@@ -1,0 +1,27 @@
+"""Settings of the trainer itself, from environment variables; what a training does is in its spec."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class TrainerSettings(BaseSettings):
+    """`KAFKA_ML_WORK_FOLDER` and `KAFKA_ML_TRAINER_...`."""
+
+    model_config = SettingsConfigDict(env_prefix="KAFKA_ML_TRAINER_", extra="ignore")
+
+    work_folder: Path | None = Field(
+        None,
+        validation_alias="KAFKA_ML_WORK_FOLDER",
+        description="where data larger than memory lies while it is trained on, on a disk; a fresh temporary folder when unset",
+    )
+    patience_seconds: float = Field(
+        150, gt=0, description="how long Kafka may give nothing before the work is given up"
+    )
+    stop_seconds: float = Field(
+        15, gt=0, description="how long the model's process may take to stop before it is killed"
+    )
+    memory_share: float = Field(
+        0.25, ge=0, le=1, description="share of a training's memory that its data may take; more is streamed from disk"
+    )
