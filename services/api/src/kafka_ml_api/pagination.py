@@ -52,15 +52,14 @@ class NamedPageQuery(_Query):
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """What a list is sorted by."""
+    """The columns that a list is sorted by: mapped attributes. (They are descriptors, which a type checker would read through here.)"""
 
-    id: InstrumentedAttribute[int]
-    name: InstrumentedAttribute[str] | None = None
+    id: Any
+    name: Any = None
 
     def of(self, sort: str) -> list[InstrumentedAttribute[Any]]:
         """The columns of an order; the id comes last and decides between equals."""
-        by_id: list[InstrumentedAttribute[Any]] = [self.id]
-        return [self.name, *by_id] if sort.endswith("name") and self.name is not None else by_id
+        return [self.name, self.id] if sort.endswith("name") and self.name is not None else [self.id]
 
 
 async def read_page(

@@ -1,37 +1,34 @@
 """The topics between which inferences work: created when they are missing, as whoever names a new topic expects."""
 
 import asyncio
+import logging
+from collections.abc import Mapping
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import (
-    InvalidReplicationFactorError,
-    InvalidTopicError,
-    KafkaError,
-    PolicyViolationError,
-    TopicAlreadyExistsError,
-    TopicAuthorizationFailedError,
-    for_code,
-)
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from kafka_ml_common.errors import InvalidError, UnavailableError
 from kafka_ml_common.settings import KafkaSettings
 
-_SECONDS = 10
-_REFUSED = (
-    InvalidTopicError,
-    PolicyViolationError,
-    TopicAuthorizationFailedError,
-    InvalidReplicationFactorError,
+_DEADLINE_SECONDS = 10
+_REFUSED = frozenset(
+    {
+        KafkaError.TOPIC_EXCEPTION,
+        KafkaError.POLICY_VIOLATION,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.INVALID_REPLICATION_FACTOR,
+    }
 )
 
 
 class TopicMaker:
-    """Creates topics. Each call has a connection of its own: it is rare."""
+    """Creates topics. librdkafka's client, as aiokafka's can't leave the replication factor to the broker."""
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
 
-    async def ensure(self, names: dict[str, str], partitions: int = 1) -> None:
+    async def ensure(self, names: Mapping[str, str], partitions: int = 1) -> None:
         """Create those topics that do not exist; the broker's defaults hold for everything but the partitions.
 
         Args:
@@ -41,36 +38,35 @@ class TopicMaker:
             InvalidError: Kafka refuses a name, or the right to create it.
             UnavailableError: Kafka can't be reached.
         """
+        await asyncio.to_thread(self._ensure, names, partitions)
+
+    def _ensure(self, names: Mapping[str, str], partitions: int) -> None:
         try:
-            async with asyncio.timeout(_SECONDS):
-                await self._ensure(names, partitions)
-        except (KafkaError, TimeoutError, OSError) as error:
+            admin = AdminClient(self._settings.confluent(), logger=logging.getLogger(__name__))
+            existing = admin.list_topics(timeout=_DEADLINE_SECONDS).topics
+            missing = [NewTopic(name, partitions, -1) for name in names if name not in existing]
+            if not missing:
+                return
+            for name, future in admin.create_topics(missing, request_timeout=_DEADLINE_SECONDS).items():
+                self._finish(name, future.exception(_DEADLINE_SECONDS), names[name])
+        except (KafkaException, TimeoutError) as error:
+            reason = error.args[0].str() if isinstance(error, KafkaException) else "no answer"
             raise UnavailableError(
-                f"Kafka at {self._settings.bootstrap_servers} can't be reached: {error or 'no answer'}.",
+                f"Kafka at {self._settings.bootstrap_servers} can't be reached: {reason}.",
                 advice="Try again in a moment.",
             ) from error
 
-    async def _ensure(self, names: dict[str, str], partitions: int) -> None:
-        admin = AIOKafkaAdminClient(**self._settings.aiokafka(), request_timeout_ms=_SECONDS * 1000)
-        try:
-            await admin.start()
-            existing = set(await admin.list_topics())
-            missing = [name for name in names if name not in existing]
-            if not missing:
-                return
-            response = await admin.create_topics(
-                [NewTopic(name=name, num_partitions=partitions, replication_factor=-1) for name in missing]
+    @staticmethod
+    def _finish(name: str, error: BaseException | None, pointer: str) -> None:
+        if error is None:
+            return
+        code = error.args[0].code() if isinstance(error, KafkaException) else None
+        if code == KafkaError.TOPIC_ALREADY_EXISTS:  # another request was faster
+            return
+        if code in _REFUSED:
+            raise InvalidError(
+                f"Kafka refuses to create topic {name}: {error.args[0].str()}",
+                advice="Choose another name, or have the topic created.",
+                pointer=pointer,
             )
-        finally:
-            await admin.close()
-        for name, code, *_ in response.topic_errors:
-            kind = for_code(code)
-            if code == 0 or kind is TopicAlreadyExistsError:
-                continue
-            if issubclass(kind, _REFUSED):
-                raise InvalidError(
-                    f"Kafka refuses to create topic {name}: {kind.__name__}.",
-                    advice="Choose another name, or have the topic created.",
-                    pointer=names[name],
-                )
-            raise kind(f"creating topic {name}")
+        raise error

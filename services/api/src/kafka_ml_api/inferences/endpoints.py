@@ -1,0 +1,85 @@
+"""REST endpoints of inferences."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from kafka_ml_api.idempotency import Writes
+from kafka_ml_api.inferences import service
+from kafka_ml_api.inferences.schemas import InferenceQuery, InferenceView
+from kafka_ml_api.pagination import Page
+from kafka_ml_api.parameters import Db, Id
+from kafka_ml_api.problems import WRITE_STATUSES, documented
+from kafka_ml_common.requests import InferenceCreate, InferenceModelSwap, InferenceScale
+
+router = APIRouter(prefix="/inferences", tags=["inferences"])
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=InferenceView,
+    summary="Deploy a trained model for inference",
+    responses=documented(*WRITE_STATUSES, 409),
+)
+async def create_inference(body: InferenceCreate, write: Writes, request: Request) -> Response:
+    """Have a trained model predict what comes in on one topic into another. Missing topics are created."""
+    maker = request.app.state.topic_maker
+    return await write.create(lambda session: service.create(session, body, maker), "inferences")
+
+
+@router.get("", summary="List inferences", responses=documented())
+async def list_inferences(query: Annotated[InferenceQuery, Query()], db: Db) -> Page[InferenceView]:
+    """List inferences, the newest first, with their rate, latency and lag."""
+    async with db.transaction() as session:
+        return await service.list_page(session, query)
+
+
+@router.get("/{id}", summary="Get an inference", responses=documented(404))
+async def get_inference(id: Id, db: Db) -> InferenceView:  # noqa: A002 - the name in the path
+    """Get an inference."""
+    async with db.transaction() as session:
+        return await service.get(session, id)
+
+
+@router.post(
+    "/{id}/scale",
+    status_code=202,
+    response_model=InferenceView,
+    summary="Scale an inference",
+    responses=documented(*WRITE_STATUSES, 404, 409),
+)
+async def scale_inference(id: Id, request: InferenceScale, write: Writes) -> Response:  # noqa: A002
+    """Change how many replicas share the input's partitions; 0 pauses it."""
+    return await write.accept(lambda session: service.scale(session, id, request), f"inferences/{id}")
+
+
+@router.post(
+    "/{id}/model",
+    status_code=202,
+    response_model=InferenceView,
+    summary="Give an inference another model",
+    responses=documented(*WRITE_STATUSES, 404, 409),
+)
+async def swap_inference_model(id: Id, request: InferenceModelSwap, write: Writes) -> Response:  # noqa: A002
+    """Have the inference go on with another trained model, of the same input format and shapes."""
+    return await write.accept(lambda session: service.swap_model(session, id, request), f"inferences/{id}")
+
+
+@router.post(
+    "/{id}/stop",
+    status_code=202,
+    response_model=InferenceView,
+    summary="Stop an inference",
+    responses=documented(*WRITE_STATUSES, 404, 409),
+)
+async def stop_inference(id: Id, write: Writes) -> Response:  # noqa: A002 - the name in the path
+    """Stop an inference for good: what was read is predicted and committed, and nothing more."""
+    return await write.accept(lambda session: service.stop(session, id), f"inferences/{id}")
+
+
+@router.delete("/{id}", status_code=204, summary="Delete an inference", responses=documented(*WRITE_STATUSES, 404, 409))
+async def delete_inference(id: Id, db: Db) -> None:  # noqa: A002 - the name in the path
+    """Delete an inference that was stopped, or failed."""
+    async with db.transaction() as session:
+        await service.delete(session, id)

@@ -1,0 +1,92 @@
+"""REST endpoints of models."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Response
+
+from kafka_ml_api.idempotency import Writes
+from kafka_ml_api.models import service
+from kafka_ml_api.models.schemas import ModelItem, ModelQuery, ModelView, VersionItem, VersionView
+from kafka_ml_api.pagination import Page, PageQuery
+from kafka_ml_api.parameters import Db, Id, IfMatch
+from kafka_ml_api.preconditions import etag, revision_of
+from kafka_ml_api.problems import WRITE_STATUSES, documented
+from kafka_ml_common.requests import ID, ModelCreate, ModelUpdate
+
+router = APIRouter(prefix="/models", tags=["models"])
+
+
+@router.post(
+    "", status_code=201, response_model=ModelView, summary="Create a model", responses=documented(*WRITE_STATUSES, 409)
+)
+async def create_model(request: ModelCreate, write: Writes) -> Response:
+    """Keep a new model; its code is validated in the background, and `state` tells the outcome within seconds."""
+    return await write.create(lambda session: service.create(session, request), "models")
+
+
+@router.get("", summary="List models", responses=documented())
+async def list_models(query: Annotated[ModelQuery, Query()], db: Db) -> Page[ModelItem]:
+    """List models, the newest first."""
+    async with db.transaction() as session:
+        return await service.list_page(session, query)
+
+
+@router.get("/{id}", summary="Get a model", responses=documented(404))
+async def get_model(id: Id, db: Db, response: Response) -> ModelView:  # noqa: A002 - the name in the path
+    """Get a model with its current version's code, and what its validation said."""
+    async with db.transaction() as session:
+        view = await service.get(session, id)
+    response.headers["ETag"] = etag(view.revision)
+    return view
+
+
+@router.patch("/{id}", summary="Change a model", responses=documented(*WRITE_STATUSES, 404, 409, 412))
+async def update_model(
+    id: Id,  # noqa: A002 - the name in the path
+    request: ModelUpdate,
+    db: Db,
+    response: Response,
+    if_match: IfMatch = None,
+) -> ModelView:
+    """Change what is given. New code becomes a new version, which is validated; results keep the version they were trained with."""
+    async with db.transaction() as session:
+        view = await service.update(session, id, request, revision_of(if_match))
+    response.headers["ETag"] = etag(view.revision)
+    return view
+
+
+@router.delete("/{id}", status_code=204, summary="Delete a model", responses=documented(*WRITE_STATUSES, 404, 409))
+async def delete_model(id: Id, db: Db) -> None:  # noqa: A002 - the name in the path
+    """Delete a model that no configuration and no result needs."""
+    async with db.transaction() as session:
+        await service.delete(session, id)
+
+
+@router.post(
+    "/{id}/validate",
+    status_code=202,
+    response_model=ModelView,
+    summary="Validate a model again",
+    responses=documented(*WRITE_STATUSES, 404, 409),
+)
+async def validate_model(id: Id, write: Writes) -> Response:  # noqa: A002 - the name in the path
+    """Have the current version validated again."""
+    return await write.accept(lambda session: service.validate(session, id), f"models/{id}")
+
+
+@router.get("/{id}/versions", summary="List a model's versions", responses=documented(404))
+async def list_model_versions(id: Id, query: Annotated[PageQuery, Query()], db: Db) -> Page[VersionItem]:  # noqa: A002
+    """List the versions of a model's code, the newest first."""
+    async with db.transaction() as session:
+        return await service.list_versions(session, id, query)
+
+
+@router.get("/{id}/versions/{version}", summary="Get a version of a model", responses=documented(404))
+async def get_model_version(
+    id: Id,  # noqa: A002 - the name in the path
+    version: Annotated[ID, Path(description="number of the version, from 1", examples=[1])],
+    db: Db,
+) -> VersionView:
+    """Get a version of a model's code, and what its validation said."""
+    async with db.transaction() as session:
+        return await service.get_version(session, id, version)
