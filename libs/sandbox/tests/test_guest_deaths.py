@@ -2,6 +2,7 @@
 
 import re
 import signal
+from dataclasses import replace
 from typing import Any
 
 import psutil
@@ -147,9 +148,15 @@ def test_a_fork_bomb_is_stopped(guest: Guest) -> None:
     guest.close()
 
 
-def test_a_full_scratch_folder_is_stopped(guest: Guest) -> None:
-    code = "import itertools\nfor n in itertools.count(): open(f'file-{n}', 'wb').write(bytes(1 << 20))"
-    error = fail(guest, code)
+@pytest.mark.parametrize(
+    "then", ["", "; os.remove(f.name)", "; m = mmap.mmap(f.fileno(), 0); os.remove(f.name); f.close()"]
+)
+def test_a_full_scratch_folder_is_stopped(guest: Guest, then: str) -> None:
+    code = (
+        "import itertools, mmap, os\nkept = []\nfor n in itertools.count():\n"
+        f"    m = None; f = open(f'file-{{n}}', 'wb+'); f.write(bytes(1 << 20)); f.flush(){then}; kept.append((f, m))"
+    )
+    error = fail(guest, code, limits=replace(SMALL, open_files=1000, memory_bytes=8 << 30))
     assert error.reason == "disk_full"
     assert "more than 8 MiB" in error.message
 

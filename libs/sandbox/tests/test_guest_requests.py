@@ -137,6 +137,12 @@ def test_a_module_that_does_not_exist_is_told_at_the_start(tmp_path: Path) -> No
     assert raised.value.reason == "start"
 
 
+def test_a_guest_that_is_not_ready_in_time_is_killed(guest: Guest) -> None:
+    with pytest.raises(GuestError, match="not ready within 0.001 seconds"):
+        guest.ready(timeout=0.001)
+    assert not guest.alive
+
+
 def test_a_folder_in_use_is_refused(guest: Guest) -> None:
     with pytest.raises(FileExistsError):
         Guest.start("code_guest", guest.folder)

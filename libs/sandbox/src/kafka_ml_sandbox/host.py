@@ -147,7 +147,7 @@ class Guest:
         )
 
     def ready(self, timeout: float | None = None) -> None:
-        """Wait until it has imported what it was asked to. Raises GuestError ("timeout", or how it ended)."""
+        """Wait until it has imported what it was asked to. Raises GuestError: "timeout" (and it is killed), "start"."""
         with self._turn:
             self._be_ready(self._start_timeout if timeout is None else timeout)
 
@@ -387,6 +387,9 @@ class Guest:
             cause = self._process.cause or cause
         elif self._connection:
             self._connection.hang_up()
+        if cause == "timeout" and not self._ready:
+            message = f"The model's process was not ready within {timeout:g} seconds: the machine is too busy, or the time too short."
+            return GuestError("timeout", message, output=self.output())
         return GuestError(cause, why_stopped(cause, self._limits, timeout, detail), output=self.output())
 
     def _death(self) -> GuestError:

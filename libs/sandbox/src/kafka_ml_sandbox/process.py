@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from kafka_ml_sandbox.limits import Limits, thread_allowance
-from kafka_ml_sandbox.usage import folder_bytes, kernel_kills, measure, shared_anonymous, tree
+from kafka_ml_sandbox.usage import folder_bytes, hidden_bytes, kernel_kills, measure, tree
 
 logger = logging.getLogger(__name__)
 
@@ -189,10 +189,12 @@ class GuestProcess:
             precise = measure(self.pid, precise=True).memory_bytes
             if precise - self._shared_bytes() > limits.memory_bytes:
                 self.stop("out_of_memory")
-        elif ticks % 5 == 1 and shared_anonymous(used.pids) > limits.memory_bytes:
-            self.stop("out_of_memory")
-        elif ticks % 5 == 0 and folder_bytes(self._scratch) > limits.file_bytes:
-            self.stop("disk_full")
+        elif ticks % 5 == 0:
+            memory, files = hidden_bytes(used.pids)
+            if memory > limits.memory_bytes:
+                self.stop("out_of_memory")
+            elif files + folder_bytes(self._scratch) > limits.file_bytes:
+                self.stop("disk_full")
 
 
 _orders: "queue.SimpleQueue[tuple[Callable[[], subprocess.Popen[bytes]], Future[subprocess.Popen[bytes]]]]" = (

@@ -1,5 +1,6 @@
 """Usage: what a guest and all of its descendants use, as the host sees it."""
 
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,21 +62,35 @@ def measure(root: int, *, precise: bool = False) -> Usage:
     return Usage(memory, cpu, threads, tuple(pids))
 
 
-def shared_anonymous(pids: Iterable[int]) -> int:
-    """Bytes of shared anonymous mappings: pages that a process can give back (MADV_DONTNEED) and yet keep, so that its resident
-    size doesn't show them. Each mapping counts once, in full."""
-    sizes: dict[str, int] = {}
+def hidden_bytes(pids: Iterable[int], arrays: str = "/memfd:array") -> tuple[int, int]:
+    """Bytes of memory and of files that neither resident sizes nor the scratch folder show.
+
+    A shared anonymous page can be given back (MADV_DONTNEED) and yet be kept; a removed file lives as long as it is open or mapped.
+    Mappings count in full, each once however many processes have it. The host's own `arrays` don't count.
+    """
+    memory: dict[tuple[str, ...], int] = {}
+    mapped: dict[tuple[str, ...], int] = {}
+    opened: dict[tuple[int, int], int] = {}
     for pid in pids:
         try:
             lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
+            descriptors = list(Path(f"/proc/{pid}/fd").iterdir())
         except OSError:
             continue
         for line in lines:
-            if line.endswith("/dev/zero (deleted)"):
-                span, _, _, _, inode, *_ = line.split()
+            if line.endswith(" (deleted)") and arrays not in line:
+                span, _, offset, device, inode, *_ = line.split()
                 start, end = (int(address, 16) for address in span.split("-"))
-                sizes[inode] = max(sizes.get(inode, 0), end - start)
-    return sum(sizes.values())
+                kind = memory if line.endswith("/dev/zero (deleted)") else mapped
+                kind[device, inode, offset, span] = end - start
+        for descriptor in descriptors:
+            try:
+                found = descriptor.stat()
+            except OSError:
+                continue
+            if stat.S_ISREG(found.st_mode) and found.st_nlink == 0:
+                opened[found.st_dev, found.st_ino] = found.st_blocks * 512
+    return sum(memory.values()), sum(mapped.values()) + sum(opened.values())
 
 
 def folder_bytes(folder: Path, entries: int = 20_000) -> int:
