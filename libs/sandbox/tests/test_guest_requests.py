@@ -138,7 +138,7 @@ def test_a_module_that_does_not_exist_is_told_at_the_start(tmp_path: Path) -> No
 
 
 def test_a_guest_that_is_not_ready_in_time_is_killed(guest: Guest) -> None:
-    with pytest.raises(GuestError, match="not ready within 0.001 seconds"):
+    with pytest.raises(GuestError, match="not ready within"):
         guest.ready(timeout=0.001)
     assert not guest.alive
 
