@@ -4,7 +4,10 @@ A test asks for `kafka`, `postgres` or `s3`, or for something fresh of its own: 
 """
 
 import contextlib
+import os
 import re
+import shutil
+import signal
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -13,11 +16,19 @@ from pathlib import Path
 import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
+from filelock import FileLock, Timeout
 
 from kafka_ml_local import Broker, ObjectStore, Postgres, Stack
 
+RUN_PREFIX = "kafka-ml-tests-"
+IN_USE = "in-use.lock"
 TOPIC_DEADLINE = 15
 """Seconds in which a topic must have been made."""
+
+
+def pytest_configure() -> None:
+    """Let a run that is told to end (by `timeout`, or a CI's cancel) do so as with Ctrl-C: fixtures are torn down."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,13 +43,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """The embedded stack of this test run. Nothing of it runs until another fixture, or the test, starts it."""
+    stop_abandoned_stacks()
     # not pytest's own temporary folder: those are kept after the run, and their paths are too long for a Unix socket
-    with tempfile.TemporaryDirectory(prefix="kafka-ml-tests-", ignore_cleanup_errors=True) as folder:
-        stack = Stack(Path(folder))
+    folder = Path(tempfile.mkdtemp(prefix=RUN_PREFIX))
+    with FileLock(folder / IN_USE):
+        stack = Stack(folder)
         try:
             yield stack
         finally:
             stack.stop()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def stop_abandoned_stacks() -> None:
+    """Stop what test runs left behind that were killed: nobody holds their lock any more."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{RUN_PREFIX}*"):
+        if folder.stat().st_uid == os.getuid() and (folder / IN_USE).exists():
+            with contextlib.suppress(Timeout), FileLock(folder / IN_USE, timeout=0):
+                Stack(folder).stop()
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from kafka_ml_common.errors import UnavailableError
-from kafka_ml_local.java import java
+from kafka_ml_local.java import environment, java, properties_text
 from kafka_ml_local.ports import LOOPBACK, is_open, kept_ports
 from kafka_ml_local.processes import Service, write_atomically
 
@@ -30,6 +30,7 @@ JVM_OPTIONS = (
 
 # A single replica; few partitions of the internal topics, as each costs files and time at start. The first rebalance of a group
 # doesn't wait for more members. Topics appear when written to, as producers of the earlier Kafka-ML rely on.
+# After a crash the broker is let back in only when its former session has run out, so that one is short.
 SETTINGS = {
     "process.roles": "broker,controller",
     "node.id": "1",
@@ -46,6 +47,8 @@ SETTINGS = {
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
     "share.coordinator.state.topic.num.partitions": "1",
+    "broker.heartbeat.interval.ms": "1000",
+    "broker.session.timeout.ms": "4000",
     "group.initial.rebalance.delay.ms": "0",
     "log.segment.bytes": str(128 * 1024 * 1024),
     "message.max.bytes": str(16 * 1024 * 1024),
@@ -70,7 +73,16 @@ class Broker:
 
     def __post_init__(self) -> None:
         self.folder = Path(self.folder).absolute()
-        self.service = Service("kafka", self._prepare, self.folder, ready=self._serves, stop_within=20)
+        # Paths are told relative to the working folder: Kafka splits `log.dirs` at commas
+        self.service = Service(
+            "kafka",
+            self._prepare,
+            self.folder,
+            ready=self._serves,
+            stop_within=20,
+            working_folder=self._home,
+            environment=environment(),
+        )
         self._addresses = self._home / "ports.json"
 
     @property
@@ -113,14 +125,14 @@ class Broker:
             kept_ports(self._addresses, 2)
         broker, controller = self._ports()
         settings = SETTINGS | {
-            "log.dirs": str(self._home / "data"),
+            "log.dirs": "data",
             "listeners": f"PLAINTEXT://{LOOPBACK}:{broker},CONTROLLER://{LOOPBACK}:{controller}",
             "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{broker}",
             "controller.quorum.voters": f"1@{LOOPBACK}:{controller}",
         }
-        write_atomically(self._properties, "".join(f"{name}={value}\n" for name, value in settings.items()))
+        write_atomically(self._properties, properties_text(settings))
         self._format()
-        return java("kafka", "kafka.Kafka", str(self._properties), options=JVM_OPTIONS)
+        return java("kafka", "kafka.Kafka", self._properties.name, options=JVM_OPTIONS)
 
     def _format(self) -> None:
         """Give the data folder its cluster id, once. What an interrupted attempt left behind is removed first."""
@@ -130,11 +142,19 @@ class Broker:
         shutil.rmtree(self._home / "data", ignore_errors=True)
         # Kafka writes ids as 16 bytes in URL-safe base64; one that begins with "-" would be taken for an option
         identity = "K" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
-        arguments = ("format", "--cluster-id", identity, "--config", str(self._properties))
+        arguments = ("format", "--cluster-id", identity, "--config", self._properties.name)
         command = java(
             "kafka", "kafka.tools.StorageTool", *arguments, options=(*JVM_OPTIONS, "-XX:TieredStopAtLevel=1")
         )
-        done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            cwd=self._home,
+            env=environment(),
+        )
         if done.returncode != 0:
             raise UnavailableError(f"Kafka could not prepare {self._home / 'data'}:\n{done.stdout}{done.stderr}")
         write_atomically(cluster, identity)

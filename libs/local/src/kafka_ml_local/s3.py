@@ -12,7 +12,7 @@ from urllib3 import PoolManager, Retry
 from urllib3.exceptions import HTTPError
 
 from kafka_ml_common.errors import UnavailableError
-from kafka_ml_local.java import java
+from kafka_ml_local.java import environment, java, properties_text
 from kafka_ml_local.ports import LOOPBACK, is_open, kept_ports
 from kafka_ml_local.processes import Service, write_atomically
 
@@ -51,7 +51,15 @@ class ObjectStore:
 
     def __post_init__(self) -> None:
         self.folder = Path(self.folder).absolute()
-        self.service = Service("s3", self._prepare, self.folder, ready=self._serves, stop_within=10)
+        self.service = Service(
+            "s3",
+            self._prepare,
+            self.folder,
+            ready=self._serves,
+            stop_within=10,
+            working_folder=self._home,
+            environment=environment(),
+        )
 
     @property
     def endpoint(self) -> str:
@@ -120,16 +128,17 @@ class ObjectStore:
             "s3proxy.credential": self.secret_key,
             "s3proxy.v4-max-non-chunked-request-size": str(256 * 1024 * 1024),
             "jclouds.provider": "filesystem-nio2",
+            # absolute: with a relative one, uploads in several parts fail (S3Proxy 2.9)
             "jclouds.filesystem.basedir": str(objects),
             # the provider insists on credentials, and ignores them
             "jclouds.identity": "none",
             "jclouds.credential": "none",
         }
         properties, logback = self._home / "s3proxy.properties", self._home / "logback.xml"
-        write_atomically(properties, "".join(f"{name}={value}\n" for name, value in settings.items()), mode=0o600)
+        write_atomically(properties, properties_text(settings), mode=0o600)
         write_atomically(logback, LOGBACK)
-        options = (*JVM_OPTIONS, f"-Dlogback.configurationFile={logback}")
-        return java("s3proxy", "org.gaul.s3proxy.Main", "--properties", str(properties), options=options)
+        options = (*JVM_OPTIONS, f"-Dlogback.configurationFile={logback.name}")
+        return java("s3proxy", "org.gaul.s3proxy.Main", "--properties", properties.name, options=options)
 
     def _serves(self) -> bool:
         if not is_open(self._port()):
