@@ -169,6 +169,8 @@ def _meaning(error: DBAPIError) -> Exception:
     state = getattr(error.orig, "sqlstate", None) or ""
     if error.connection_invalidated or not state or state.startswith(_TRY_AGAIN_STATES):
         return UnavailableError(_UNREACHABLE, advice=_TRY_AGAIN)
+    if state == "42P01":
+        return UnavailableError("The database's tables are not made yet.", advice=_TRY_AGAIN)
     if state == "23505":
         return ConflictError("Something with that name exists already.", advice="Choose another name.", pointer="/name")
     if state == "23503":

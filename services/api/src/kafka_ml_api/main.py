@@ -1,0 +1,134 @@
+"""The API service: what it is made of, from top to bottom.
+
+It starts whether or not its database, broker and object store are there: until they are, requests are answered with 503 and the parts
+below try again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+
+from kafka_ml_api import docs, problems
+from kafka_ml_api.commands import Commands
+from kafka_ml_api.configurations import endpoints as configurations
+from kafka_ml_api.datasources import endpoints as datasources
+from kafka_ml_api.db import Database
+from kafka_ml_api.deployments import endpoints as deployments
+from kafka_ml_api.events import endpoints as events
+from kafka_ml_api.guard import Guard
+from kafka_ml_api.housekeeping import Housekeeping
+from kafka_ml_api.inferences import endpoints as inferences
+from kafka_ml_api.inferences.topics import TopicMaker
+from kafka_ml_api.live import Hub
+from kafka_ml_api.migrate import migrate
+from kafka_ml_api.models import endpoints as models
+from kafka_ml_api.outbox import SOURCE, Relay
+from kafka_ml_api.projector import Projector
+from kafka_ml_api.results import endpoints as results
+from kafka_ml_api.settings import ApiSettings
+from kafka_ml_api.supervision import Part
+from kafka_ml_common import topics
+from kafka_ml_common.bus import Publisher
+from kafka_ml_common.objects import ObjectStore
+
+RESOURCES = (models, configurations, deployments, results, datasources, inferences, events)
+
+
+def create_app(settings: ApiSettings | None = None) -> FastAPI:
+    """The application; its background parts live as long as its lifespan."""
+    settings = settings or ApiSettings()
+    app = FastAPI(
+        title="Kafka-ML",
+        version=version("kafka-ml-api"),
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan,
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.settings = settings
+    api = APIRouter(prefix="/api/v1")
+    for resource in RESOURCES:
+        api.include_router(resource.router)
+    app.include_router(api)
+    problems.install(app)
+    docs.install(app)
+    app.add_middleware(Guard, hosts=settings.allowed_hosts)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings: ApiSettings = app.state.settings
+    url = settings.database_url.get_secret_value()
+    database = Database(url, pool_size=settings.database_connections)
+    objects = ObjectStore(settings.objects)
+    maker = TopicMaker(settings.kafka)
+    hub = Hub(database, url)
+    app.state.database, app.state.objects, app.state.topic_maker, app.state.hub = database, objects, maker, hub
+
+    # Steps of the start, each tried until it succeeds.
+    tables = Part("tables", lambda: migrate(database))
+    kafka = Part("topics", lambda: topics.bootstrap(settings.kafka))
+    bucket = Part("bucket", lambda: asyncio.to_thread(objects.ensure_bucket))
+
+    # What runs, in the order in which it is needed.
+    relay = Relay(url, settings.kafka)
+    consumers = Consumers(settings, database, maker)
+    outbox = Part("outbox", relay.run, healthy=lambda: relay.healthy)
+    inbox = Part("consumers", consumers.run, healthy=lambda: consumers.healthy)
+    live = Part("live", hub.run, healthy=lambda: hub.healthy)
+    tidy = Part("housekeeping", Housekeeping(database, objects).run)
+    app.state.parts = (tables, kafka, bucket, outbox, inbox, live)
+
+    tasks = [
+        asyncio.create_task(work, name=name)
+        for name, work in (
+            ("tables", tables.step()),
+            ("topics", kafka.step()),
+            ("bucket", bucket.step()),
+            ("outbox", outbox.keep(tables, kafka)),
+            ("consumers", inbox.keep(tables, kafka)),
+            ("live", live.keep(tables)),
+            ("housekeeping", tidy.keep(tables, bucket)),
+        )
+    ]
+    try:
+        yield
+    finally:
+        hub.close()
+        for task in reversed(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await database.close()
+
+
+class Consumers:
+    """The projector and the commands, which share a publisher for what they can't handle."""
+
+    def __init__(self, settings: ApiSettings, database: Database, maker: TopicMaker) -> None:
+        self._settings = settings.kafka
+        publisher = Publisher(settings.kafka, SOURCE)
+        self._publisher = publisher
+        self._projector = Projector(database, settings.kafka, publisher)
+        self._commands = Commands(database, settings.kafka, publisher, maker)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether both reach the broker and the database."""
+        return self._projector.healthy and self._commands.healthy
+
+    async def run(self) -> None:
+        """Consume until cancelled."""
+        async with self._publisher, asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._projector.run())
+            tasks.create_task(self._commands.run())
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
