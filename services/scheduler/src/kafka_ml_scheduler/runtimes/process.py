@@ -38,7 +38,7 @@ _TIDY_SECONDS = 5.0
 ENDED = Counter("kafka_ml_runs_ended", "Runs that ended", ["kind", "ending"])
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Active:
     folder: RunFolder
     record: RunRecord
@@ -145,7 +145,8 @@ class ProcessRuntime:
         if active is None or active.stop is not None or active.ended is not None:
             return
         log.info("stopping", workload_id=workload_id, replica=replica, overdue=overdue is not None)
-        self._ask_to_stop(active, overdue)
+        self._note_stop(active, overdue)
+        active.host.terminate()
         self.changed.set()
 
     async def forget(self, workload_id: str, replica: int) -> None:
@@ -242,22 +243,22 @@ class ProcessRuntime:
             return Ending.OVERDUE, active.stop.overdue.model_copy(update={"log": explained.log})
         return (Ending.TEMPORARY if code == exits.TEMPORARY else Ending.CRASHED), explained
 
-    def _ask_to_stop(self, active: _Active, overdue: Failure | None = None) -> None:
+    def _note_stop(self, active: _Active, overdue: Failure | None = None) -> None:
         active.stop = StopRecord(requested_at=time.time(), overdue=overdue)
         active.folder.write_stop(active.stop)
-        active.host.terminate()
 
     async def _stop_all(self) -> None:
         going = [active for active in self._active.values() if self._look_at(active).phase is not Phase.ENDED]
+        asked = [active for active in going if isinstance(active.spec, InferenceSpec)]
         for active in going:
-            self._ask_to_stop(active)
-        for active in going:
+            if active.stop is None:
+                self._note_stop(active)
             # A training that is asked to stop reports that it was stopped, for good. This one shall begin anew instead.
-            if not isinstance(active.spec, InferenceSpec):
+            if active not in asked:
                 active.host.kill()
         deadline = time.monotonic() + min(self._stop_seconds, 15.0)
         while any(active.host.is_alive for active in going) and time.monotonic() < deadline:
-            for active in going:
+            for active in asked:
                 active.host.terminate()
             self.changed.clear()
             with contextlib.suppress(TimeoutError):

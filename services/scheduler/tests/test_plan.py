@@ -1,0 +1,189 @@
+"""What the scheduler decides, without doing it."""
+
+import dataclasses
+
+import pytest
+
+from kafka_ml_common.cloudevents import Record
+from kafka_ml_common.messages import Failure, WorkloadState
+from kafka_ml_scheduler.desired import Wanted
+from kafka_ml_scheduler.plan import GRACE_SECONDS, Finish, Forget, Start, Stop, pause_after, reconcile
+from kafka_ml_scheduler.runtimes.base import Ending, Phase, Run
+
+NOW = 1_000_000.0
+CRASH = Failure(code="crashed", message="It ended with exit code 1.")
+
+
+def wanted(*specs, withdrawn=False):
+    return {spec.workload_id: Wanted(spec, Record("w", b"", b""), f"id-{spec.key}", None, withdrawn) for spec in specs}
+
+
+def running(spec, replica=0, *, attempt=1, started_at=NOW - 5, phase=Phase.RUNNING):
+    return Run(spec, replica, attempt, attempt, phase, started_at)
+
+
+def ended(spec, ending, replica=0, *, attempt=1, tries=1, ago=100.0, ran=10.0):
+    failure = CRASH if ending in (Ending.CRASHED, Ending.TEMPORARY, Ending.OVERDUE) else None
+    return Run(spec, replica, attempt, tries, Phase.ENDED, NOW - ago - ran, NOW - ago, ending, failure)
+
+
+def plan(desired, *runs, max_parallel=2):
+    return reconcile(desired, runs, now=NOW, max_parallel=max_parallel)
+
+
+def states(made):
+    return [status.state for status in made.statuses]
+
+
+def test_a_new_training_is_pending_and_started(training):
+    spec = training()
+    made = plan(wanted(spec))
+    assert made.actions == [Start(spec, 0, 1, 1)]
+    assert states(made) == [WorkloadState.PENDING]
+
+
+def test_what_runs_as_wanted_is_left_alone(training, inference):
+    job, service = training(), inference()
+    made = plan(wanted(job, service), running(job), running(service))
+    assert made.actions == []
+    assert sorted(states(made)) == [WorkloadState.RUNNING] * 2
+
+
+def test_trainings_wait_for_a_slot_in_the_order_in_which_they_came(training):
+    specs = [training() for _ in range(4)]
+    made = plan(wanted(*specs), running(specs[3]))
+    assert made.actions == [Start(specs[0], 0, 1, 1)]
+    waiting = {status.workload_id for status in made.statuses if status.failure and status.failure.code == "waiting"}
+    assert waiting == {specs[1].workload_id, specs[2].workload_id}
+
+
+def test_one_validation_more_than_trainings_may_run_and_goes_first(training, validation):
+    job, other, first, second = training(), training(), validation(), validation()
+    made = plan(wanted(job, other, first, second), running(job), running(other))
+    assert made.actions == [Start(first, 0, 1, 1)]
+
+
+def test_a_crash_uses_up_an_attempt_and_waits_before_the_next(training):
+    spec = training()
+    made = plan(wanted(spec), ended(spec, Ending.CRASHED, ago=0.5))
+    assert made.actions == []
+    assert made.wake_at == NOW + 0.5
+    (status,) = made.statuses
+    assert (status.state, status.attempt, status.failure) == (WorkloadState.PENDING, 2, CRASH)
+    assert plan(wanted(spec), ended(spec, Ending.CRASHED)).actions == [Start(spec, 0, 2, 2)]
+
+
+def test_the_last_attempt_that_crashes_fails_the_training(training):
+    spec = training()
+    made = plan(wanted(spec), ended(spec, Ending.CRASHED, attempt=3))
+    (finish,) = made.actions
+    assert isinstance(finish, Finish)
+    assert finish.status.state is WorkloadState.FAILED
+    assert finish.status.failure.message == "It ended with exit code 1. It was tried 3 times."
+    assert finish.answers == f"id-{spec.key}"
+
+
+def test_what_ends_for_want_of_something_is_tried_again_without_using_an_attempt(training):
+    spec = training()
+    assert plan(wanted(spec), ended(spec, Ending.TEMPORARY, attempt=3, tries=9)).actions == [Start(spec, 0, 3, 10)]
+
+
+def test_a_training_that_the_scheduler_stopped_for_itself_resumes(training):
+    spec = training()
+    assert plan(wanted(spec), ended(spec, Ending.STOPPED, attempt=2)).actions == [Start(spec, 0, 2, 1)]
+
+
+def test_a_done_training_is_finished(training):
+    spec = training()
+    (finish,) = plan(wanted(spec), ended(spec, Ending.DONE)).actions
+    assert finish == Finish(finish.status, f"id-{spec.key}", (0,))
+    assert finish.status.state is WorkloadState.SUCCEEDED
+
+
+def test_a_training_beyond_its_time_limit_is_stopped_and_fails_at_once(training):
+    spec = training(timeout_seconds=60)
+    made = plan(wanted(spec), running(spec, started_at=NOW - 60 - GRACE_SECONDS))
+    (stop,) = made.actions
+    assert stop.overdue.code == "timeout"
+    assert "60 seconds" in stop.overdue.message
+    (finish,) = plan(wanted(spec), ended(spec, Ending.OVERDUE)).actions
+    assert finish.status.state is WorkloadState.FAILED
+    early = plan(wanted(spec), running(spec, started_at=NOW))
+    assert (early.actions, early.wake_at) == ([], NOW + 60 + GRACE_SECONDS)
+
+
+def test_a_withdrawn_workload_stops_then_is_told_to_have_stopped(training):
+    spec = training()
+    assert plan(wanted(spec, withdrawn=True), running(spec)).actions == [Stop(spec.workload_id, 0)]
+    assert plan(wanted(spec, withdrawn=True), running(spec, phase=Phase.STOPPING)).actions == []
+    for runs in ([ended(spec, Ending.STOPPED)], [ended(spec, Ending.CRASHED)], []):
+        (finish,) = plan(wanted(spec, withdrawn=True), *runs).actions
+        assert finish.status.state is WorkloadState.STOPPED
+
+
+def test_what_runs_without_being_in_the_log_stops_and_is_told_without_a_tombstone(inference):
+    spec = inference(replicas=2)
+    made = plan({}, running(spec, 0), running(spec, 1))
+    assert made.actions == [Stop(spec.workload_id, 0), Stop(spec.workload_id, 1)]
+    (finish,) = plan({}, ended(spec, Ending.STOPPED, 0), ended(spec, Ending.STOPPED, 1)).actions
+    assert (finish.answers, finish.replicas) == (None, (0, 1))
+
+
+def test_how_a_withdrawn_training_ended_by_itself_is_not_called_stopped(training):
+    spec = training(attempts=1)
+    for ending, state in ((Ending.DONE, WorkloadState.SUCCEEDED), (Ending.CRASHED, WorkloadState.FAILED)):
+        (finish,) = plan(wanted(spec, withdrawn=True), ended(spec, ending)).actions
+        assert finish.status.state is state
+
+
+def test_more_replicas_start_and_fewer_stop_while_the_rest_stay(inference):
+    spec = inference(replicas=2)
+    more = spec.model_copy(update={"replicas": 3, "generation": 2})
+    less = spec.model_copy(update={"replicas": 1, "generation": 3})
+    runs = [running(spec, 0), running(spec, 1)]
+    assert plan(wanted(more), *runs).actions == [Start(more, 2, 1, 1)]
+    assert plan(wanted(less), *runs).actions == [Stop(spec.workload_id, 1)]
+    assert plan(wanted(less), runs[0], ended(spec, Ending.STOPPED, 1)).actions == [Forget(spec.workload_id, 1)]
+
+
+def test_no_replicas_is_a_pause(inference):
+    made = plan(wanted(inference(replicas=0)))
+    assert states(made) == [WorkloadState.RUNNING]
+    assert made.actions == []
+
+
+def test_another_model_replaces_one_replica_after_another(inference):
+    old = inference(replicas=2)
+    new = old.model_copy(update={"model_object": "other", "generation": 2})
+    assert plan(wanted(new), running(old, 0), running(old, 1)).actions == [Stop(old.workload_id, 0)]
+    stopping = running(old, 0, phase=Phase.STOPPING)
+    assert plan(wanted(new), stopping, running(old, 1)).actions == []
+    assert plan(wanted(new), ended(old, Ending.STOPPED, 0), running(old, 1)).actions == [Start(new, 0, 1, 1)]
+    assert plan(wanted(new), running(new, 0), running(old, 1)).actions == [Stop(old.workload_id, 1)]
+    crashed = ended(new, Ending.CRASHED, 0, ago=0.1)
+    assert plan(wanted(new), crashed, running(old, 1)).actions == []
+
+
+def test_a_replica_restarts_for_ever_and_anew_after_a_minute_of_health(inference):
+    spec = inference()
+    assert plan(wanted(spec), ended(spec, Ending.CRASHED, attempt=9, tries=9)).actions == [Start(spec, 0, 10, 10)]
+    healthy = ended(spec, Ending.CRASHED, attempt=9, tries=9, ran=61, ago=1)
+    assert plan(wanted(spec), healthy).actions == [Start(spec, 0, 1, 1)]
+
+
+def test_a_changed_training_starts_over_once_the_earlier_one_has_stopped(training):
+    old = training("one")
+    new = old.model_copy(update={"model": old.model.model_copy(update={"code": "two"}), "generation": 2})
+    assert plan(wanted(new), running(old)).actions == [Stop(old.workload_id, 0)]
+    assert plan(wanted(new), ended(old, Ending.DONE)).actions == [Start(new, 0, 1, 1)]
+
+
+@pytest.mark.parametrize(("tries", "seconds"), [(1, 1), (2, 2), (5, 16), (6, 30), (1000, 30)])
+def test_pauses_double_up_to_half_a_minute(tries, seconds):
+    assert pause_after(tries) == seconds
+
+
+def test_planning_twice_gives_the_same(training, inference):
+    job, service = training(), inference(replicas=2)
+    desired, runs = wanted(job, service), [ended(job, Ending.CRASHED), running(service, 1)]
+    assert dataclasses.asdict(plan(desired, *runs)) == dataclasses.asdict(plan(desired, *runs))
