@@ -83,6 +83,11 @@ class AvroVectors:
         """Shape of one sample: (fields,), or () for a lone label; with arrays in the record known after the first batch."""
         return self._shape
 
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """Names of the record's fields in schema order; None where the schema is no record."""
+        return tuple(field.name for field in self._fields) if self._is_record else None
+
     def decode(self, messages: Sequence[bytes | None]) -> Decoded:
         """Decode a batch; errors say which field is wrong."""
         if not self._vectorised:
@@ -204,23 +209,37 @@ class AvroVectors:
         names = [field.name for field in self._fields]
         return self.encode_records([dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)])
 
-    def encode_records(self, records: Iterable[Mapping[str, Any] | Any]) -> list[bytes]:
+    def encode_records(
+        self, records: Iterable[Mapping[str, Any] | Any], *, what: str = "Sample", first_index: int = 0
+    ) -> list[bytes]:
         """One datum a record (mappings of field names to values; bare values where the schema is no record).
+
+        Args:
+            what: what a record is, for errors.
+            first_index: position of the first record, for errors.
 
         Raises:
             CodecError: a record doesn't fit the schema; names its position.
         """
         stream = io.BytesIO()
         data = []
-        for index, record in enumerate(records):
+        for index, record in enumerate(records, first_index):
             stream.seek(0)
             stream.truncate()
+            self._check_whole(record, f"{what} {index}")
             try:
                 fastavro.schemaless_writer(stream, self._schema, record)
             except BROKEN as error:
-                raise CodecError(f"Sample {index} doesn't fit the Avro schema: {error}.") from error
+                raise CodecError(f"{what} {index} doesn't fit the Avro schema: {error}.") from error
             data.append(stream.getvalue())
         return data
+
+    def _check_whole(self, record: Any, what: str) -> None:
+        # fastavro would write 1.5 as the long 1.
+        for field in self._fields:
+            value = record.get(field.name) if isinstance(record, Mapping) else record
+            if field.kind in ("int", "long") and isinstance(value, float) and not value.is_integer():
+                raise CodecError(f"{what} doesn't fit the Avro schema: {field.name} is {value}, but should be whole.")
 
 
 class _Cursors:
