@@ -15,7 +15,7 @@ telemetry.configure("scheduler")
 settings = SchedulerSettings()
 runtime = ProcessRuntime(
     settings.state_folder,
-    work_folders=settings.work_folder,
+    work_folders=settings.work_folders(),
     commands={"trainer": command, "inferer": command},
     warm={"trainer": settings.warm_trainers, "inferer": settings.warm_inferers},
     stop_seconds=float(stop_seconds),

@@ -21,7 +21,8 @@ from kafka_ml_common.errors import KafkaMLError
 from kafka_ml_common.settings import KafkaSettings
 from kafka_ml_scheduler.reconciler import Reconciler
 from kafka_ml_scheduler.runtimes.base import Runtime
-from kafka_ml_scheduler.runtimes.process import ProcessRuntime
+from kafka_ml_scheduler.runtimes.pool import HostKind
+from kafka_ml_scheduler.runtimes.process import ProcessRuntime, default_work_folders
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +38,7 @@ class SchedulerSettings(BaseSettings):
     state_folder: Path = Field(
         Path.home() / ".kafka-ml" / "scheduler", description="run folders, logs and the sign of life"
     )
-    work_folder: Path | None = Field(None, description="where hosts get folders for large files; in memory by default")
+    work_folder: Path | None = Field(None, description="where hosts get folders for large files")
     warm_trainers: int = Field(2, ge=0, description="training hosts that wait for work")
     warm_inferers: int = Field(1, ge=0, description="inference hosts that wait for work")
     max_parallel: int = Field(max(2, os.cpu_count() or 1), ge=1, description="trainings that may run at once")
@@ -45,6 +46,12 @@ class SchedulerSettings(BaseSettings):
         "keep",
         description="whether workloads go on when the scheduler is stopped, to be adopted by the next, or end and resume then",
     )
+
+    def work_folders(self) -> dict[HostKind, Path]:
+        """Where each kind of host gets folders."""
+        if self.work_folder is None:
+            return default_work_folders(self.state_folder)
+        return {"trainer": self.work_folder, "inferer": self.work_folder}
 
 
 async def serve(settings: SchedulerSettings, kafka: KafkaSettings, runtime: Runtime) -> None:
@@ -110,7 +117,7 @@ def main() -> int:
     settings = SchedulerSettings()
     runtime = ProcessRuntime(
         settings.state_folder,
-        work_folders=settings.work_folder,
+        work_folders=settings.work_folders(),
         warm={"trainer": settings.warm_trainers, "inferer": settings.warm_inferers},
     )
     try:

@@ -69,14 +69,14 @@ class Pool:
 
     Args:
         folder: for the spares' folders; on one file system with the run folders that they become.
-        work_folders: where each host gets a folder of its own for large files, best in memory.
+        work_folders: where each kind of host gets a folder of its own for large files.
         sizes: how many of each kind wait.
     """
 
     def __init__(
         self,
         folder: Path,
-        work_folders: Path,
+        work_folders: Mapping[HostKind, Path],
         *,
         commands: Mapping[HostKind, Sequence[str]],
         sizes: Mapping[HostKind, int],
@@ -92,9 +92,11 @@ class Pool:
     def open(self) -> None:
         """Clear away what an earlier scheduler left. Its spares end by themselves, as their standard input did."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._work_folders.mkdir(parents=True, exist_ok=True)
+        for work_folder in self._work_folders.values():
+            work_folder.mkdir(parents=True, exist_ok=True)
         for path in self._folder.iterdir():
-            remove(self._work_folders / path.name)
+            for work_folder in self._work_folders.values():
+                remove(work_folder / path.name)
             remove(path)
 
     def take(self, kind: HostKind) -> Spare:
@@ -135,7 +137,7 @@ class Pool:
 
     def _spawn(self, kind: HostKind) -> Spare:
         name = f"kafka-ml-{secrets.token_hex(6)}"
-        folder, work_folder = self._folder / name, self._work_folders / name
+        folder, work_folder = self._folder / name, self._work_folders[kind] / name
         folder.mkdir()
         work_folder.mkdir(mode=0o700)
         environment = self._environment | {"KAFKA_ML_WORK_FOLDER": str(work_folder)}

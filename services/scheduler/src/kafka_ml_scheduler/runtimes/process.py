@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import fcntl
 import os
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -61,7 +60,7 @@ class ProcessRuntime:
 
     Args:
         state_folder: for run folders and logs; one scheduler at a time.
-        work_folders: where hosts get folders for large files; by default in memory where there is such a place.
+        work_folders: where each kind of host gets folders for large files.
         commands: how each kind of host is started.
         warm: how many hosts of each kind wait for work.
         stop_seconds: how long a host may take to stop before it is killed.
@@ -72,7 +71,7 @@ class ProcessRuntime:
         self,
         state_folder: Path,
         *,
-        work_folders: Path | None = None,
+        work_folders: Mapping[HostKind, Path],
         commands: Mapping[HostKind, Sequence[str]] = COMMANDS,
         warm: Mapping[HostKind, int],
         stop_seconds: float = STOP_SECONDS,
@@ -86,7 +85,7 @@ class ProcessRuntime:
         self._kept_workloads = kept_workloads
         self._pool = Pool(
             state_folder / "spares",
-            work_folders or _memory_folder(),
+            work_folders,
             commands=commands,
             sizes=warm,
             refill_after=refill_after,
@@ -296,7 +295,13 @@ class ProcessRuntime:
             drop_oldest(self._runs_folder, self._kept_workloads)
 
 
-def _memory_folder() -> Path:
-    memory = Path("/dev/shm")  # noqa: S108 - each host gets a private folder below
-    parent = memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
-    return parent / f"kafka-ml-{os.getuid()}"
+def default_work_folders(state_folder: Path) -> dict[HostKind, Path]:
+    """Where hosts get folders: trainers on disk, as their data may be larger than memory; inferers in memory, where there is such a place."""
+    on_disk = state_folder / "work"
+    in_memory = Path("/dev/shm") / f"kafka-ml-{os.getuid()}"  # noqa: S108 - private, and checked to be ours
+    try:
+        in_memory.mkdir(mode=0o700, exist_ok=True)
+        ours = in_memory.stat().st_uid == os.getuid() and not in_memory.is_symlink()
+    except OSError:
+        ours = False
+    return {"trainer": on_disk, "inferer": in_memory if ours else on_disk}
