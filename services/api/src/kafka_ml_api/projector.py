@@ -15,7 +15,6 @@ import structlog
 from prometheus_client import Counter, Histogram
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import DBAPIError
 
 from kafka_ml_api.db import Database, storable_text
 from kafka_ml_api.projection import Moment, apply
@@ -23,7 +22,7 @@ from kafka_ml_api.tables import StoredEvent
 from kafka_ml_common import topics
 from kafka_ml_common.bus import Publisher, Subscription
 from kafka_ml_common.cloudevents import Envelope, Record
-from kafka_ml_common.errors import InvalidError, KafkaMLError, UnavailableError
+from kafka_ml_common.errors import InvalidError, UnavailableError
 from kafka_ml_common.messages import EVENT_TYPES, Event, InferenceProgress
 from kafka_ml_common.settings import KafkaSettings
 
@@ -96,12 +95,9 @@ class Projector:
 
         Raises:
             UnavailableError: the database can't be reached, or was busy with the same rows; the same again may succeed.
-            InvalidError: the event holds what no row can.
+            InvalidError: the event holds what no row can hold.
         """
-        try:
-            stored = await self._store_and_apply(envelope, record)
-        except DBAPIError as error:
-            raise _meaning(error) from error
+        stored = await self._store_and_apply(envelope, record)
         APPLIED.labels(envelope.data.type, "applied" if stored else "repeated").inc()
         if stored:
             DELAY.observe(max((datetime.now(UTC) - envelope.time).total_seconds(), 0))
@@ -143,7 +139,7 @@ class Projector:
         while True:
             try:
                 await self.prune()
-            except (DBAPIError, UnavailableError) as error:
+            except UnavailableError as error:
                 log.warning("events were not pruned", error=str(error))
             await asyncio.sleep(_PRUNE_SECONDS)
 
@@ -164,17 +160,3 @@ def _row(envelope: Envelope[Event], record: Record) -> dict[str, object]:
         "time": envelope.time,
         "data": orjson.loads(event.model_dump_json()),
     }
-
-
-def _meaning(error: DBAPIError) -> KafkaMLError:
-    """What a refusal of the database says about the event. Anything that is our own fault is raised as it is.
-
-    Raises:
-        DBAPIError: the statement is wrong.
-    """
-    state = getattr(error.orig, "sqlstate", None) or ""
-    if state in ("40001", "40P01"):  # serialization failure, deadlock
-        return UnavailableError("The database was busy with the same rows.")
-    if state.startswith(("22", "23")):  # data exception, integrity violation
-        return InvalidError("The event holds a value that the database can't.")
-    raise error
