@@ -18,7 +18,7 @@ from kafka_ml_local.processes import Service, write_atomically
 
 JVM_OPTIONS = (
     "-Xmx512m",
-    "-XX:+UseSerialGC",
+    "-XX:+UseG1GC",
     "-Djava.awt.headless=true",
     "-Djava.net.preferIPv4Stack=true",
     "--sun-misc-unsafe-memory-access=allow",
@@ -72,7 +72,7 @@ class Broker:
     service: Service = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.folder = Path(self.folder).absolute()
+        self.folder = Path(self.folder).expanduser().absolute()
         # Paths are told relative to the working folder: Kafka splits `log.dirs` at commas
         self.service = Service(
             "kafka",

@@ -47,7 +47,7 @@ class Postgres:
     service: Service = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.folder = Path(self.folder).absolute()
+        self.folder = Path(self.folder).expanduser().absolute()
         # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait until every client has left
         self.service = Service(
             "postgres",

@@ -50,7 +50,7 @@ class ObjectStore:
     service: Service = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.folder = Path(self.folder).absolute()
+        self.folder = Path(self.folder).expanduser().absolute()
         self.service = Service(
             "s3",
             self._prepare,

@@ -44,7 +44,7 @@ class Stack:
     s3: ObjectStore = field(init=False)
 
     def __post_init__(self) -> None:
-        self.folder = Path(self.folder).absolute()
+        self.folder = Path(self.folder).expanduser().absolute()
         self.broker = Broker(self.folder)
         self.postgres = Postgres(self.folder)
         self.s3 = ObjectStore(self.folder)
