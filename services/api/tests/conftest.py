@@ -6,9 +6,17 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from typing import Any
 
 import pytest
+from asgi_lifespan import LifespanManager
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient
+from pydantic import SecretStr
 
 from kafka_ml_api.db import Database
+from kafka_ml_api.main import create_app
 from kafka_ml_api.migrate import migrate
+from kafka_ml_api.settings import ApiSettings
+from kafka_ml_common.settings import KafkaSettings, ObjectStoreSettings
+from kafka_ml_local import ObjectStore
 
 
 @pytest.fixture
@@ -40,3 +48,36 @@ async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 def running() -> Running:
     """`async with running(work()):` has a background task of the service work as long as the block lasts."""
     return _running
+
+
+@pytest.fixture
+def settings(kafka: str, s3: ObjectStore, bucket: str, database_url: str) -> ApiSettings:
+    """Settings of a service on the real parts, with a database and a bucket of its own."""
+    return ApiSettings(
+        database_url=SecretStr(database_url),
+        kafka=KafkaSettings(bootstrap_servers=kafka),
+        objects=ObjectStoreSettings(
+            endpoint=s3.endpoint,
+            access_key=s3.access_key,
+            secret_key=SecretStr(s3.secret_key),
+            bucket=bucket,
+            secure=False,
+        ),
+    )
+
+
+@pytest.fixture
+async def app(settings: ApiSettings) -> AsyncIterator[FastAPI]:
+    """The whole service, with its background parts, once its tables are there."""
+    app = create_app(settings)
+    async with LifespanManager(app, startup_timeout=20, shutdown_timeout=20):
+        async with asyncio.timeout(30):
+            await app.state.parts[0].done.wait()
+        yield app
+
+
+@pytest.fixture
+async def api(app: FastAPI) -> AsyncIterator[AsyncClient]:
+    """A client of the service's REST API."""
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://localhost/api/v1") as client:
+        yield client
