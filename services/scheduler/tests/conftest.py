@@ -126,7 +126,7 @@ class Scheduler:
         settings = {"warm_trainers": 0, "warm_inferers": 0, "max_parallel": 8} | settings
         with (self.folder / "scheduler.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, HERE / "scheduler_under_test.py", self.journal.folder, str(stop_seconds), *command],
+                [sys.executable, HERE / "run_scheduler.py", self.journal.folder, str(stop_seconds), *command],
                 env=os.environ
                 | {
                     "KAFKA_ML_KAFKA_BOOTSTRAP_SERVERS": self.kafka,

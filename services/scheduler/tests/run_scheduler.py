@@ -1,4 +1,4 @@
-"""The real scheduler with fake hosts: `python scheduler_under_test.py JOURNAL STOP_SECONDS [COMMAND...]`, settings by variables."""
+"""The real scheduler with fake hosts: `python run_scheduler.py JOURNAL STOP_SECONDS [COMMAND...]`, settings by variables."""
 
 import asyncio
 import sys
