@@ -56,6 +56,9 @@ class Publisher:
         except KafkaError as error:
             await producer.stop()
             raise UnavailableError(f"Kafka at {self._settings.bootstrap_servers} can't be reached: {error}.") from error
+        except asyncio.CancelledError:
+            await producer.stop()
+            raise
         self._producer = producer
         return self
 
