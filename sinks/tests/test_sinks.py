@@ -125,7 +125,7 @@ def test_ranges_leave_out_what_others_write_meanwhile(kafka, topic, announced, r
     with RawSink(kafka, topic=topic, deployment_id=1, control_topic=announced.topic) as sink:
         for piece in range(5):
             sink.send_many(np.full((10, 2), piece, np.uint8))
-            sink._delivery.flush(30)
+            sink.flush()
             other.produce(topic, b"theirs")
             assert other.flush(30) == 0
     assert [(piece.start, piece.end) for piece in sink.control.ranges] == [(i * 11, i * 11 + 10) for i in range(5)]

@@ -46,6 +46,11 @@ class _AsyncSink(Generic[S]):
         async with self._turn:
             await asyncio.to_thread(self._sink.send_many, data, labels)
 
+    async def flush(self) -> None:
+        """Wait until the broker has every sample that was sent so far."""
+        async with self._turn:
+            await asyncio.to_thread(self._sink.flush)
+
     async def close(self) -> None:
         """Wait until the broker has every sample, then announce the stream."""
         async with self._turn:

@@ -90,47 +90,52 @@ class AvroSink(Sink):
         if self._labelled != (y is not None):
             missing = "no label" if y is None else "a label"
             raise CodecError(f"Sample {first_index} has {missing}, unlike those before it.")
-        records = _records(x)
+        rows = records(x)
         if self._data is None:
-            self._data_scheme = infer_schema("Sample", records[0], "value")
+            self._data_scheme = infer_schema("Sample", rows[0], "value")
             self._data = AvroVectors(self._data_scheme)
-        values = _encode(self._data, records, "Sample", first_index)
+        values = encode_records(self._data, rows, "Sample", first_index)
         if y is None:
             return values, None
-        labels = _records(y)
-        if len(labels) != len(records):
-            raise CodecError(f"There are {len(records)} samples, but {len(labels)} labels.")
+        labels = records(y)
+        if len(labels) != len(rows):
+            raise CodecError(f"There are {len(rows)} samples, but {len(labels)} labels.")
         if self._label is None:
             self._label_scheme = infer_schema("Label", labels[0], "label")
             self._label = AvroVectors(self._label_scheme, label=True)
-        return values, _encode(self._label, labels, "Label", first_index)
+        return values, encode_records(self._label, labels, "Label", first_index)
 
     def _input_config(self) -> dict[str, Any]:
         return {"data_scheme": self._data_scheme, "label_scheme": self._label_scheme if self._labelled else None}
 
 
-def _records(data: Any) -> list[Any]:
+def records(data: Any) -> list[Any]:
+    """A list of records (or rows) from a frame, an array or any iterable."""
     if hasattr(data, "to_dict") and hasattr(data, "columns"):
-        records: list[Any] = data.to_dict("records")
-        return records
+        found: list[Any] = data.to_dict("records")
+        return found
     if hasattr(data, "to_numpy"):
         data = data.to_numpy()
     return list(data)
 
 
-def _encode(vectors: AvroVectors, records: list[Any], what: str, first_index: int) -> list[bytes]:
+def encode_records(vectors: AvroVectors, rows: list[Any], what: str, first_index: int) -> list[bytes]:
+    """One datum a record, dataclass, or row of values in the schema's order."""
     names = vectors.names
     plain: list[Any]
     if names is None:
-        plain = [record.tolist() if isinstance(record, np.generic | np.ndarray) else record for record in records]
+        plain = [record.tolist() if isinstance(record, np.generic | np.ndarray) else record for record in rows]
     else:
-        plain = [_named(record, names) for record in records]
+        plain = [_named(record, names) for record in rows]
     return vectors.encode_records(plain, what=what, first_index=first_index)
 
 
 def _named(record: Any, names: tuple[str, ...]) -> dict[str, Any]:
     if len(names) > 1 and isinstance(record, np.ndarray | list | tuple):
-        return dict(zip(names, np.asarray(record).tolist(), strict=False))
+        values = record.tolist() if isinstance(record, np.ndarray) else record
+        if len(values) != len(names):
+            return {"": values}
+        return dict(zip(names, values, strict=True))
     return as_record(record, names[0])
 
 

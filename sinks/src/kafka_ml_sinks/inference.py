@@ -18,9 +18,11 @@ import orjson
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 
 from kafka_ml_common.arrays import Array, CodecError
+from kafka_ml_common.avro import AvroVectors
 from kafka_ml_common.codecs import Codec, codec_for
 from kafka_ml_common.errors import InvalidError, KafkaMLError, UnavailableError
 from kafka_ml_common.streams import InputFormat
+from kafka_ml_sinks.avro import encode_records, records
 from kafka_ml_sinks.connection import CONTACT_SECONDS, Connection, partitions_of, properties
 from kafka_ml_sinks.samples import Agreement, chunks
 
@@ -74,10 +76,13 @@ class InferenceClient:
         self._input, self._output = input_topic, output_topic
         self._format = InputFormat(input_format)
         self._config = dict(input_config or {})
+        if self._format is InputFormat.TELEGRAF_STR_JSON:
+            raise InvalidError("Telegraf sends Telegraf's documents; this client writes RAW, AVRO and JSON.")
         if self._format is InputFormat.AVRO and "data_scheme" not in self._config:
             raise InvalidError(
                 "AVRO needs data_scheme in input_config.", advice="The inference shows its configuration."
             )
+        self._avro = AvroVectors(self._config["data_scheme"]) if self._format is InputFormat.AVRO else None
         self._connection = connection
         self._samples = Agreement("Sample", self._config.get("data_type"), self._config.get("data_reshape"))
         self._codec: Codec | None = None
@@ -176,31 +181,25 @@ class InferenceClient:
         Raises: as `predict`.
         """
         self.open()
-        first = expected = next(self._numbers)
-        self._numbers = itertools.count(first)
         waiting: dict[int, Array | None] = {}
-        received = 0
+        sent = received = 0
         deadline = time.monotonic() + timeout
         for values in self._pieces(x, window):
+            while window is not None and waiting and len(waiting) + len(values) > window:
+                came, deadline = self._receive(waiting, timeout, deadline, renew=True)
+                received += came
+                self._in_time(received, sent, deadline, timeout)
+                yield from _in_order(waiting)
             for value in values:
                 number = next(self._numbers)
                 waiting[number] = None
                 self._send(number, value)
-            while window is not None and len(waiting) > window - min(window, len(values)):
-                came, deadline = self._receive(waiting, timeout, deadline, renew=True)
-                received += came
-                self._in_time(received, number + 1 - first, deadline, timeout)
-                while expected in waiting and waiting[expected] is not None:
-                    yield _present(waiting.pop(expected))
-                    expected += 1
+            sent += len(values)
         while waiting:
-            while expected in waiting and waiting[expected] is not None:
-                yield _present(waiting.pop(expected))
-                expected += 1
-            if waiting:
-                came, deadline = self._receive(waiting, timeout, deadline, renew=window is not None)
-                received += came
-                self._in_time(received, received + sum(p is None for p in waiting.values()), deadline, timeout)
+            came, deadline = self._receive(waiting, timeout, deadline, renew=window is not None)
+            received += came
+            self._in_time(received, sent, deadline, timeout)
+            yield from _in_order(waiting)
 
     def _pieces(self, x: Any, window: int | None) -> Iterator[list[bytes]]:
         index = 0
@@ -209,9 +208,8 @@ class InferenceClient:
             index += len(piece)
 
     def _encode(self, piece: Any, index: int) -> list[bytes]:
-        if self._format is InputFormat.AVRO:
-            self._codec = self._codec or codec_for(self._format, self._config)
-            return self._codec.encode(np.asarray(piece))
+        if self._avro is not None:
+            return encode_records(self._avro, records(piece), "Sample", index)
         samples = self._samples.check(piece, index)
         if self._codec is None:
             known = {"data_type": self._samples.type_name, "data_reshape": self._samples.reshape}
@@ -281,7 +279,12 @@ def _values(value: Any, topic: str) -> Array:
         raise CodecError(f'A message in {topic} is no prediction: it should be {{"values": [...]}}.') from error
 
 
-def _present(prediction: Array | None) -> Array:
-    if prediction is None:
-        raise AssertionError("a prediction is given out only once it is there")
-    return prediction
+def _in_order(waiting: dict[int, Array | None]) -> Iterator[Array]:
+    """Take out the predictions that are next, up to the first that is still missing."""
+    while waiting:
+        number = next(iter(waiting))
+        prediction = waiting[number]
+        if prediction is None:
+            return
+        del waiting[number]
+        yield prediction

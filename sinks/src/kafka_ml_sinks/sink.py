@@ -121,6 +121,11 @@ class Sink(ABC):
             if progress is not None:
                 progress(self.sent, total)
 
+    def flush(self) -> None:
+        """Wait until the broker has every sample that was sent so far."""
+        if self._delivery is not None:
+            self._delivery.flush(self._options.get("timeout", 120.0))
+
     def close(self) -> None:
         """Wait until the broker has every sample, then announce the stream. Does nothing when called again."""
         if self._closed:
