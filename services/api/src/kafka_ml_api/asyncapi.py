@@ -6,6 +6,7 @@ It is written from the platform's point of view: `receive` is what others may se
 from __future__ import annotations
 
 import inspect
+from functools import lru_cache
 from importlib.metadata import version
 from typing import Any
 
@@ -42,20 +43,21 @@ router = APIRouter()
 @router.get("/asyncapi.json", summary="The AsyncAPI 3.0 document of every topic and message", tags=["documents"])
 async def asyncapi_json(request: Request) -> dict[str, Any]:
     """Describe what is sent and received on Kafka; the counterpart of `/openapi.json`."""
-    return asyncapi_document(request.app.state.kafka_settings.bootstrap_servers)
+    return asyncapi_document(request.app.state.settings.kafka.bootstrap_servers)
 
 
 @router.get("/asyncapi", response_class=HTMLResponse, summary="The AsyncAPI document for people", tags=["documents"])
 async def asyncapi_html(request: Request) -> HTMLResponse:
     """Show the AsyncAPI document as one page that loads nothing else."""
-    document = asyncapi_document(request.app.state.kafka_settings.bootstrap_servers)
+    document = asyncapi_document(request.app.state.settings.kafka.bootstrap_servers)
     return HTMLResponse(
         page(document), headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
     )
 
 
+@lru_cache(maxsize=4)
 def asyncapi_document(bootstrap_servers: str = "localhost:9092") -> Document:
-    """The document.
+    """The document; made once, so not to be changed.
 
     Args:
         bootstrap_servers: comma-separated `host:port`, shown as the servers to connect to.

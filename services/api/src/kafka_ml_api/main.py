@@ -14,7 +14,7 @@ from importlib.metadata import version
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
-from kafka_ml_api import docs, problems
+from kafka_ml_api import asyncapi, docs, health, problems
 from kafka_ml_api.commands import Commands
 from kafka_ml_api.configurations import endpoints as configurations
 from kafka_ml_api.datasources import endpoints as datasources
@@ -22,6 +22,7 @@ from kafka_ml_api.db import Database
 from kafka_ml_api.deployments import endpoints as deployments
 from kafka_ml_api.events import endpoints as events
 from kafka_ml_api.guard import Guard
+from kafka_ml_api.health import Health, RequestTelemetry
 from kafka_ml_api.housekeeping import Housekeeping
 from kafka_ml_api.inferences import endpoints as inferences
 from kafka_ml_api.inferences.topics import TopicMaker
@@ -52,13 +53,16 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         generate_unique_id_function=_operation_id,
     )
     app.state.settings = settings
-    api = APIRouter(prefix="/api/v1")
+    api = APIRouter(prefix="/api/v1", responses=problems.documented())
     for resource in RESOURCES:
         api.include_router(resource.router)
     app.include_router(api)
+    app.include_router(health.router)
+    app.include_router(asyncapi.router)
     problems.install(app)
     docs.install(app)
     app.add_middleware(Guard, hosts=settings.allowed_hosts)
+    app.add_middleware(RequestTelemetry)
     return app
 
 
@@ -85,6 +89,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     live = Part("live", hub.run, healthy=lambda: hub.healthy)
     tidy = Part("housekeeping", Housekeeping(database, objects).run)
     app.state.parts = (tables, kafka, bucket, outbox, inbox, live)
+    app.state.health = Health(database, settings.kafka, objects, app.state.parts)
 
     tasks = [
         asyncio.create_task(work, name=name)
