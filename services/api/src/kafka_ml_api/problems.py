@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from kafka_ml_api.db import storable_text, to_json
 from kafka_ml_api.errors import (
@@ -144,13 +145,24 @@ async def _on_invalid(_: Request, error: Exception) -> Response:
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - what Starlette's typing can't say
     status = HTTPStatus(error.status_code)
-    detail = str(error.detail)
+    detail, headers = str(error.detail), dict(error.headers or {})
     if status is HTTPStatus.NOT_FOUND and detail == status.phrase:
         detail = f"There is nothing at {request.url.path}."
     elif status is HTTPStatus.METHOD_NOT_ALLOWED:
         detail = f"{request.method} is not possible at {request.url.path}."
+        headers["Allow"] = ", ".join(_methods_of(request))
     code = status.phrase.lower().replace(" ", "-")
-    return response(_document(status, code, detail), dict(error.headers or {}))
+    return response(_document(status, code, detail), headers)
+
+
+def _methods_of(request: Request) -> list[str]:
+    """The methods of every route at the request's path; Starlette itself tells those of the first route alone."""
+    found: set[str] = set()
+    for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"):
+        scope = dict(request.scope) | {"method": method}
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes):
+            found.add(method)
+    return sorted(found)
 
 
 async def _on_bug(request: Request, error: Exception) -> Response:
