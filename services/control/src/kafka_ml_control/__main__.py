@@ -13,15 +13,12 @@ from kafka_ml_control.app import announcements, app
 def main() -> None:
     """Run the Faust worker until a signal ends it."""
     telemetry.configure("control")
+    logging.getLogger("faust").setLevel(logging.WARNING)
+    app.conf.datadir.mkdir(parents=True, exist_ok=True)
     app.agent(announcements)(join)
     health.install(app)
-    # Our root handler formats Faust's logs too; its own set-up would print them a second time.
-    Worker(
-        app,
-        loglevel=logging.WARNING,
-        logging_config={"version": 1, "disable_existing_loggers": False},
-        redirect_stdouts=False,
-    ).execute_from_commandline()
+    # Our root handler formats Faust's logs too; its own set-up would take it away.
+    Worker(app, override_logging=False, redirect_stdouts=False, quiet=True).execute_from_commandline()
 
 
 if __name__ == "__main__":

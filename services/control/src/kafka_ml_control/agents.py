@@ -163,11 +163,11 @@ async def _refuse(announcement: Announcement, failure: Failure) -> None:
 
 
 def _pairing(deployment_id: str) -> Pairing:
-    return Pairing.model_validate(pairings.get(deployment_id) or {})
+    return Pairing.model_validate_json(pairings.get(deployment_id) or "{}")
 
 
 def _keep(deployment_id: str, pairing: Pairing) -> None:
-    pairings[deployment_id] = pairing.model_dump(mode="json")
+    pairings[deployment_id] = pairing.model_dump_json()
 
 
 def _record_of(event: faust.EventT) -> Record:

@@ -80,6 +80,10 @@ app = ControlApp(
     topic_disable_leader=True,
     consumer_auto_offset_reset="earliest",
     broker_commit_interval=0.5,
+    # A worker that was killed holds its partitions until the group gives it up; Faust's own default for that is a minute.
+    broker_session_timeout=10.0,
+    broker_heartbeat_interval=2.0,
+    broker_rebalance_timeout=15.0,
     stream_wait_empty=False,
     datadir=Path(os.environ.get("KAFKA_ML_STATE_FOLDER", "."), "faust"),
 )
@@ -94,4 +98,5 @@ announcements = app.topic(
 )
 """Deployment requests and control messages, through one stream so that the table sees them one after another."""
 
-pairings = app.Table(TABLE, key_type=str, value_type=dict, partitions=1)
+pairings = app.Table(TABLE, key_type=str, value_type=str, partitions=1)
+"""A `Pairing` as JSON text, by deployment id as text."""

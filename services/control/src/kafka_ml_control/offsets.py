@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from kafka_ml_common.errors import UnavailableError
@@ -21,24 +22,29 @@ class LogOffsets:
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._consumer: AIOKafkaConsumer | None = None
+        self._admin: AIOKafkaAdminClient | None = None
 
     async def __aenter__(self) -> Self:
         consumer = AIOKafkaConsumer(
             **self._settings.aiokafka(), enable_auto_commit=False, isolation_level="read_uncommitted"
         )
+        admin = AIOKafkaAdminClient(**self._settings.aiokafka())
         try:
             await consumer.start()
+            await admin.start()
         except KafkaError as error:
             await consumer.stop()
+            await admin.close()
             raise UnavailableError(f"Kafka at {self._settings.bootstrap_servers} can't be reached: {error}.") from error
-        self._consumer = consumer
+        self._consumer, self._admin = consumer, admin
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._consumer is not None:
+        if self._consumer is not None and self._admin is not None:
             await self._consumer.stop()
+            await self._admin.close()
 
     async def of(self, ranges: Iterable[StreamRange]) -> dict[tuple[str, int], tuple[int, int] | None]:
         """First and log-end offset of each partition that the ranges name; None where there is no such partition.
@@ -54,18 +60,21 @@ class LogOffsets:
             raise UnavailableError(f"Kafka did not tell the stream's offsets: {error!r}.") from error
 
     async def _ask(self, wanted: set[tuple[str, int]]) -> dict[tuple[str, int], tuple[int, int] | None]:
-        if self._consumer is None:
+        if self._consumer is None or self._admin is None:
             raise UnavailableError("Not connected to Kafka.")
-        # Listing topics never creates one, unlike asking for the metadata of a name on a broker that creates topics on first use.
+        # Only topics that are there are asked about: a broker may create one whose name it is asked for.
         existing = await self._consumer.topics()
-        present = [
-            TopicPartition(topic, partition)
-            for topic, partition in sorted(wanted)
-            if topic in existing and partition in (self._consumer.partitions_for_topic(topic) or ())
-        ]
+        partitions = await self._partitions(sorted({topic for topic, _ in wanted} & set(existing)))
+        present = [TopicPartition(topic, partition) for topic, partition in sorted(wanted & partitions)]
         offsets: dict[tuple[str, int], tuple[int, int] | None] = dict.fromkeys(wanted)
         if present:
             first = await self._consumer.beginning_offsets(present)
             end = await self._consumer.end_offsets(present)
             offsets.update({(tp.topic, tp.partition): (first[tp], end[tp]) for tp in present})
         return offsets
+
+    async def _partitions(self, names: list[str]) -> set[tuple[str, int]]:
+        if not names or self._admin is None:
+            return set()
+        described = await self._admin.describe_topics(names)
+        return {(topic["topic"], partition["partition"]) for topic in described for partition in topic["partitions"]}
