@@ -31,14 +31,16 @@ from kafka_ml_api.migrate import migrate
 from kafka_ml_api.models import endpoints as models
 from kafka_ml_api.outbox import SOURCE, Relay
 from kafka_ml_api.projector import Projector
+from kafka_ml_api.reading import TopicReader
 from kafka_ml_api.results import endpoints as results
 from kafka_ml_api.settings import ApiSettings
 from kafka_ml_api.supervision import Part
+from kafka_ml_api.topics import endpoints as topic_list
 from kafka_ml_common import topics
 from kafka_ml_common.bus import Publisher
 from kafka_ml_common.objects import ObjectStore
 
-RESOURCES = (models, configurations, deployments, results, datasources, inferences, events)
+RESOURCES = (models, configurations, deployments, results, datasources, inferences, topic_list, events)
 
 
 def create_app(settings: ApiSettings | None = None) -> FastAPI:
@@ -74,6 +76,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     objects = ObjectStore(settings.objects)
     maker = TopicMaker(settings.kafka)
     hub = Hub(database, url)
+    app.state.reader = TopicReader(settings.kafka)
     app.state.database, app.state.objects, app.state.topic_maker, app.state.hub = database, objects, maker, hub
 
     # Steps of the start, each tried until it succeeds.

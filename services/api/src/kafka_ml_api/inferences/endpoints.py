@@ -9,7 +9,9 @@ from kafka_ml_api.inferences import service
 from kafka_ml_api.inferences.schemas import InferenceQuery, InferenceView
 from kafka_ml_api.pagination import Page
 from kafka_ml_api.parameters import Db, Id
+from kafka_ml_api.previews import PredictionsPreview, PreviewQuery, headers_of, prediction_of
 from kafka_ml_api.problems import WRITE_STATUSES, documented
+from kafka_ml_api.reading import TopicReader
 from kafka_ml_common.requests import InferenceCreate, InferenceModelSwap, InferenceScale
 
 router = APIRouter(prefix="/inferences", tags=["inferences"])
@@ -83,3 +85,20 @@ async def delete_inference(id: Id, db: Db) -> None:  # noqa: A002 - the name in 
     """Delete an inference that was stopped, or failed."""
     async with db.transaction() as session:
         await service.delete(session, id)
+
+
+@router.get("/{id}/predictions", summary="Look at the last predictions", responses=documented(404))
+async def preview_predictions(
+    id: Id,  # noqa: A002
+    query: Annotated[PreviewQuery, Query()],
+    db: Db,
+    request: Request,
+) -> PredictionsPreview:
+    """Show the last committed predictions of an inference, the newest first, each with the message that it was made for."""
+    reader: TopicReader = request.app.state.reader
+    async with db.transaction() as session:
+        topic = (await service.get(session, id)).output_topic
+    # Other inferences may share the topic.
+    mine = str(id)
+    records = await reader.last(topic, query.limit, lambda record: headers_of(record).get("kafka-ml-inference") == mine)
+    return PredictionsPreview(topic=topic, predictions=[prediction_of(record) for record in records])
