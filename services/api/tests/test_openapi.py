@@ -103,7 +103,7 @@ async def test_a_fuzzer_finds_nothing_that_the_document_does_not_say(settings: A
             "--exclude-path=/api/v1/events",  # a stream that does not end
             "--phases=examples,coverage,fuzzing,stateful",
             "--max-examples=5",
-            "--max-time=45",
+            "--max-time=25",
             "--seed=1",
             "--no-color",
             stdout=asyncio.subprocess.PIPE,

@@ -10,8 +10,8 @@ from kafka_ml_common.streams import InputFormat
 from kafka_ml_common.training import TrainingSettings
 from kafka_ml_common.workloads import InferenceSettings
 
-ID = Annotated[int, Field(ge=1, le=2**31 - 1)]
-"""An id in the database: a positive 32-bit integer."""
+ID = Annotated[int, Field(ge=1, le=2**31 - 1, strict=True)]
+"""An id in the database: a positive 32-bit integer. (Strict, as JSON's true would else count as 1.)"""
 
 
 def _printable(text: str) -> str:
@@ -31,7 +31,7 @@ Name = Annotated[
 Description = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(_printable)]
 Code = Annotated[str, StringConstraints(min_length=1, max_length=200_000), AfterValidator(_printable)]
 TopicName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]{1,249}$")]
-Replicas = Annotated[int, Field(ge=0, le=1000)]
+Replicas = Annotated[int, Field(ge=0, le=1000, strict=True)]
 
 _EXAMPLE_CODE = """model = keras.Sequential([
     keras.Input((8, 8)),

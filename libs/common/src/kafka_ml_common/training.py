@@ -57,18 +57,21 @@ class FitArguments(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
-    epochs: int = Field(1, ge=1, le=100_000, description="passes over the training part", examples=[5])
+    epochs: int = Field(1, strict=True, ge=1, le=100_000, description="passes over the training part", examples=[5])
     steps_per_epoch: int | None = Field(
         None,
+        strict=True,
         ge=1,
         le=10_000_000,
         validation_alias=AliasChoices("steps_per_epoch", "steps"),
         description="batches that make an epoch; by default one pass over the training part",
     )
-    shuffle: bool = Field(True, description="whether samples are shuffled before each epoch")
+    shuffle: bool = Field(True, strict=True, description="whether samples are shuffled before each epoch")
     class_weight: dict[int, float] | None = Field(None, description="weight of each class in the loss")
-    validation_freq: int = Field(1, ge=1, le=100_000, description="epochs between two validations")
-    validation_steps: int | None = Field(None, ge=1, le=10_000_000, description="batches that make a validation")
+    validation_freq: int = Field(1, strict=True, ge=1, le=100_000, description="epochs between two validations")
+    validation_steps: int | None = Field(
+        None, strict=True, ge=1, le=10_000_000, description="batches that make a validation"
+    )
     verbose: Literal["auto", 0, 1, 2] = Field(
         0, description="accepted as Keras users write it; progress is always reported"
     )
@@ -81,6 +84,7 @@ class EvaluateArguments(BaseModel):
 
     steps: int | None = Field(
         None,
+        strict=True,
         ge=1,
         le=10_000_000,
         validation_alias=AliasChoices("steps", "steps_per_epoch"),
@@ -94,7 +98,7 @@ class TrainingSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    batch_size: int = Field(32, ge=1, le=1_000_000, description="samples a gradient step", examples=[32])
+    batch_size: int = Field(32, strict=True, ge=1, le=1_000_000, description="samples a gradient step", examples=[32])
     fit: Annotated[FitArguments, BeforeValidator(_from_text)] = Field(
         default_factory=FitArguments,
         description="an object, or the keyword text that Keras users know: `epochs=5, steps_per_epoch=100`",
@@ -102,10 +106,16 @@ class TrainingSettings(BaseModel):
     evaluate: Annotated[EvaluateArguments, BeforeValidator(_from_text)] = Field(
         default_factory=EvaluateArguments, description="an object, or keyword text such as `steps=100`"
     )
-    confusion_matrix: bool = Field(True, description="whether classifiers report a confusion matrix on the test part")
+    confusion_matrix: bool = Field(
+        True, strict=True, description="whether classifiers report a confusion matrix on the test part"
+    )
     on_bad_message: Literal["refuse", "skip"] = Field(
         "refuse",
         description="what a message that can't be decoded does to the training: end it, or be counted and left out",
     )
-    memory_mb: int = Field(2048, ge=256, le=1_048_576, description="memory that the model's process may use, in MiB")
-    timeout_seconds: int = Field(86_400, ge=1, le=31_536_000, description="time that the whole training may take")
+    memory_mb: int = Field(
+        2048, strict=True, ge=256, le=1_048_576, description="memory that the model's process may use, in MiB"
+    )
+    timeout_seconds: int = Field(
+        86_400, strict=True, ge=1, le=31_536_000, description="time that the whole training may take"
+    )

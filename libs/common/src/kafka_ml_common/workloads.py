@@ -137,12 +137,16 @@ class InferenceSettings(BaseModel):
         "exactly_once",
         description="exactly_once: one transaction a batch; read the output with isolation.level=read_committed",
     )
-    max_batch: int = Field(4096, ge=1, le=65_536, description="messages that are predicted together at most")
+    max_batch: int = Field(
+        4096, strict=True, ge=1, le=65_536, description="messages that are predicted together at most"
+    )
     max_wait_ms: int = Field(
-        5, ge=0, le=10_000, description="how long a batch that is not full waits for more messages"
+        5, strict=True, ge=0, le=10_000, description="how long a batch that is not full waits for more messages"
     )
     start_from: Literal["earliest", "latest"] = Field("earliest", description="where a new inference starts reading")
-    memory_mb: int = Field(2048, ge=256, le=1_048_576, description="memory that the model's process may use, in MiB")
+    memory_mb: int = Field(
+        2048, strict=True, ge=256, le=1_048_576, description="memory that the model's process may use, in MiB"
+    )
 
 
 class InferenceSpec(WorkloadSpec):

@@ -4,7 +4,7 @@ import base64
 import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,6 +17,9 @@ from kafka_ml_common.errors import InvalidError
 T = TypeVar("T")
 AnySelect = Select[*tuple[Any, ...]]
 AnyRow = Row[*tuple[Any, ...]]
+
+RowId = Annotated[int, Field(ge=1, le=2**31 - 1)]
+"""An id in a path or a query, where it comes as text."""
 
 _MAX_ID = 2**63 - 1
 

@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import Depends, Header, Path, Request
 
 from kafka_ml_api.db import Database
-from kafka_ml_common.requests import ID
+from kafka_ml_api.pagination import RowId
 
-Id = Annotated[ID, Path(description="id of the resource", examples=[1])]
+Id = Annotated[RowId, Path(description="id of the resource", examples=[1])]
 IfMatch = Annotated[
     str | None,
     Header(

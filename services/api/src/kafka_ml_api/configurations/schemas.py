@@ -4,8 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from kafka_ml_api.pagination import NamedPageQuery
-from kafka_ml_common.requests import ID
+from kafka_ml_api.pagination import NamedPageQuery, RowId
 
 
 class ConfigurationView(BaseModel):
@@ -23,4 +22,4 @@ class ConfigurationView(BaseModel):
 class ConfigurationQuery(NamedPageQuery):
     """Which configurations."""
 
-    model_id: ID | None = Field(None, description="only those with this model")
+    model_id: RowId | None = Field(None, description="only those with this model")

@@ -4,10 +4,9 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from kafka_ml_api.pagination import PageQuery
+from kafka_ml_api.pagination import PageQuery, RowId
 from kafka_ml_api.states import DeploymentState, ResultState
 from kafka_ml_common.messages import Failure
-from kafka_ml_common.requests import ID
 from kafka_ml_common.training import TrainingSettings
 
 
@@ -44,5 +43,5 @@ class DeploymentQuery(PageQuery):
     """Which deployments."""
 
     state: DeploymentState | None = None
-    configuration_id: ID | None = None
-    datasource_id: ID | None = None
+    configuration_id: RowId | None = None
+    datasource_id: RowId | None = None

@@ -5,10 +5,9 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from kafka_ml_api.pagination import PageQuery
+from kafka_ml_api.pagination import PageQuery, RowId
 from kafka_ml_api.states import InferenceState
 from kafka_ml_common.messages import Failure
-from kafka_ml_common.requests import ID
 from kafka_ml_common.streams import InputFormat
 from kafka_ml_common.workloads import InferenceSettings
 
@@ -48,4 +47,4 @@ class InferenceQuery(PageQuery):
     """Which inferences."""
 
     state: InferenceState | None = None
-    result_id: ID | None = None
+    result_id: RowId | None = None

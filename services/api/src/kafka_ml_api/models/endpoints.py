@@ -7,11 +7,11 @@ from fastapi import APIRouter, Path, Query, Response
 from kafka_ml_api.idempotency import Writes
 from kafka_ml_api.models import service
 from kafka_ml_api.models.schemas import ModelItem, ModelQuery, ModelView, VersionItem, VersionView
-from kafka_ml_api.pagination import Page, PageQuery
+from kafka_ml_api.pagination import Page, PageQuery, RowId
 from kafka_ml_api.parameters import Db, Id, IfMatch
 from kafka_ml_api.preconditions import etag, revision_of
 from kafka_ml_api.problems import WRITE_STATUSES, documented
-from kafka_ml_common.requests import ID, ModelCreate, ModelUpdate
+from kafka_ml_common.requests import ModelCreate, ModelUpdate
 
 router = APIRouter(prefix="/models", tags=["models"])
 
@@ -84,7 +84,7 @@ async def list_model_versions(id: Id, query: Annotated[PageQuery, Query()], db: 
 @router.get("/{id}/versions/{version}", summary="Get a version of a model", responses=documented(404))
 async def get_model_version(
     id: Id,  # noqa: A002 - the name in the path
-    version: Annotated[ID, Path(description="number of the version, from 1", examples=[1])],
+    version: Annotated[RowId, Path(description="number of the version, from 1", examples=[1])],
     db: Db,
 ) -> VersionView:
     """Get a version of a model's code, and what its validation said."""

@@ -4,10 +4,9 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from kafka_ml_api.pagination import PageQuery
+from kafka_ml_api.pagination import PageQuery, RowId
 from kafka_ml_api.states import ResultState
 from kafka_ml_common.messages import Failure, Metrics
-from kafka_ml_common.requests import ID
 
 
 class ResultView(BaseModel):
@@ -44,8 +43,8 @@ class ResultQuery(PageQuery):
     """Which results."""
 
     state: ResultState | None = None
-    deployment_id: ID | None = None
-    model_id: ID | None = None
+    deployment_id: RowId | None = None
+    model_id: RowId | None = None
 
 
 class Epoch(BaseModel):
