@@ -26,6 +26,8 @@ from kafka_ml_common.streams import ControlMessage
 from kafka_ml_common.topics import EVENTS
 from kafka_ml_common.training import TrainingSettings
 from kafka_ml_common.workloads import Assignment, ModelCode, TrainingSpec, ValidationSpec
+from kafka_ml_sandbox.host import Guest
+from kafka_ml_trainer.main import GUEST_MODULE
 
 DIGITS_MODEL = """
 model = tf.keras.models.Sequential([
@@ -256,3 +258,11 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
 def sent(bench: Bench, topics: Callable[..., str], digits: tuple[np.ndarray, np.ndarray]) -> str:
     """The digits in a topic of one partition; their range."""
     return bench.send(topics(), *digits)
+
+
+@pytest.fixture(scope="session")
+def guest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
+    """A guest for models that do no harm: one for all tests, without limits."""
+    folder = tmp_path_factory.mktemp("guest") / "folder"
+    with Guest.start(GUEST_MODULE, folder, preload=["tensorflow", "keras"], start_timeout=120) as guest:
+        yield guest

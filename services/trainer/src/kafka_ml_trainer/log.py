@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from kafka_ml_common.errors import KafkaMLError, UnavailableError
 from kafka_ml_common.settings import KafkaSettings
@@ -39,10 +40,10 @@ class LogReader:
         self._servers = settings.bootstrap_servers
         self._patience = patience_seconds
         self._go_on = go_on
+        self._properties = settings.confluent() | {"client.id": "kafka-ml-trainer"}
         self._consumer = Consumer(
-            settings.confluent()
+            self._properties
             | {
-                "client.id": "kafka-ml-trainer",
                 "group.id": "kafka-ml-trainer",  # asked for by the client; nothing is committed and no group joined
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
@@ -72,17 +73,20 @@ class LogReader:
 
     def check(self, ranges: tuple[StreamRange, ...]) -> None:
         """See that the log still has every offset of the ranges, before any of them is read."""
-        for piece in ranges:
-            if piece.size:
-                low, high = self._bounds(piece)
-                if low > piece.start:
-                    raise _gone(piece, low)
-                if high < piece.end:
-                    raise TrainingError(
-                        "data_gone",
-                        f"The stream's range {piece} is not in the log: {piece.topic}:{piece.partition} ends at offset {high}.",
-                        advice="The topic was deleted and made anew, or the announcement is wrong: send the stream again.",
-                    )
+        pieces = [piece for piece in ranges if piece.size]
+        if not pieces:
+            return
+        low, high = self._bounds(pieces, OffsetSpec.earliest()), self._bounds(pieces, OffsetSpec.latest())
+        for piece in pieces:
+            place = (piece.topic, piece.partition)
+            if low[place] > piece.start:
+                raise _gone(piece, low[place])
+            if high[place] < piece.end:
+                raise TrainingError(
+                    "data_gone",
+                    f"The stream's range {piece} is not in the log: {piece.topic}:{piece.partition} ends at offset {high[place]}.",
+                    advice="The topic was deleted and made anew, or the announcement is wrong: send the stream again.",
+                )
 
     def read(self, piece: StreamRange) -> Iterator[list[Message]]:
         """The range's messages in batches, in order. Offsets that hold no message (markers, aborted, compacted) are passed over."""
@@ -117,28 +121,49 @@ class LogReader:
         if error is not None and error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's own codes begin with _
             return int(message.offset() or 0)
         if error is not None and error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):  # noqa: SLF001
-            raise _gone(piece, self._bounds(piece)[0])
+            raise _gone(piece, self._bounds([piece], OffsetSpec.earliest())[piece.topic, piece.partition])
         raise self._refusal(error, piece)
 
-    def _bounds(self, piece: StreamRange) -> tuple[int, int]:
-        """First offset there is, and the one after the last."""
+    def _bounds(self, pieces: Sequence[StreamRange], which: OffsetSpec) -> dict[tuple[str, int], int]:
+        """The first offset there is, or the one after the last, of each topic and partition that the pieces lie in.
+
+        Asked without regard to transactions: to a `read_committed` consumer the log ends where the oldest open one began.
+        """
+        admin = AdminClient(self._properties, logger=None)
+        wanted = {TopicPartition(piece.topic, piece.partition): which for piece in pieces}
         deadline = time.monotonic() + self._patience
+        found: dict[tuple[str, int], int] = {}
         while True:
+            futures = admin.list_offsets(
+                wanted, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=min(10, max(self._patience, 1))
+            )
+            failed: KafkaError | None = None
+            for partition, future in futures.items():
+                try:
+                    found[partition.topic, partition.partition] = int(future.result().offset)
+                    del wanted[partition]
+                except KafkaException as exception:
+                    failed, piece = exception.args[0], StreamRange(partition.topic, partition.partition, 0, 0)
+            if failed is None:
+                return found
+            if failed.code() in _GONE | _DENIED or time.monotonic() > deadline or not self._exists(piece):
+                raise self._refusal(failed, piece)
+            log.warning("kafka does not answer", partition=f"{piece.topic}:{piece.partition}", error=failed.str())
             self._go_on()
-            try:
-                found = self._consumer.get_watermark_offsets(TopicPartition(piece.topic, piece.partition), timeout=10)
-            except KafkaException as exception:
-                error = exception.args[0]
-                if error.code() in _GONE | _DENIED or time.monotonic() > deadline:
-                    raise self._refusal(error, piece) from exception
-                log.warning("kafka does not answer", range=str(piece), error=error.str())
-            else:
-                if found is not None:
-                    return int(found[0]), int(found[1])
+            time.sleep(_WAIT_SECONDS)
+
+    def _exists(self, piece: StreamRange) -> bool:
+        """Whether there is such a partition; True where Kafka can't be asked."""
+        try:
+            # By the consumer: to a producer's handle a broker may answer by creating the topic.
+            topic = self._consumer.list_topics(piece.topic, timeout=10).topics[piece.topic]
+        except KafkaException:
+            return True
+        return topic.error is None and piece.partition in topic.partitions
 
     def _refusal(self, error: KafkaError | None, piece: StreamRange) -> KafkaMLError:
         where = f"{piece.topic}:{piece.partition}"
-        if error is not None and error.code() in _GONE:
+        if error is not None and (error.code() in _GONE or not self._exists(piece)):
             return TrainingError(
                 "data_gone",
                 f"There is no partition {where} any more.",

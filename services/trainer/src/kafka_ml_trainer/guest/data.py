@@ -48,10 +48,16 @@ class Part:
             order = tf.range(count, dtype=tf.int64)
             if shuffle:
                 order = tf.random.shuffle(order)
-            starts = tf.data.Dataset.range(0, count, size)
-            return starts.map(lambda start: (order[start : start + size], x, y))
+            # Rows of a matrix are cheaper to hand out than slices of a vector; what is left over makes a row of its own, or none.
+            whole = count // size * size
+            rows = tf.data.Dataset.from_tensor_slices(tf.reshape(order[:whole], [-1, size]))
+            rest = tf.data.Dataset.from_tensor_slices(
+                tf.reshape(order[whole:], [tf.minimum(count - whole, 1), count - whole])
+            )
+            return tf.data.Dataset.zip((rows.concatenate(rest), tf.data.Dataset.from_tensors((x, y)).repeat()))
 
-        def gather(order: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        def gather(order: tf.Tensor, window: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+            x, y = window
             return _as_keras(tf.gather(x, order)), _as_keras(tf.gather(y, order))
 
         dataset = windows.flat_map(places).map(gather, num_parallel_calls=tf.data.AUTOTUNE)

@@ -178,9 +178,14 @@ def _fit(model: keras.Model, parts: Mapping[str, Part], batch_size: int, fit: Ma
     validation = parts["validation"].batches(batch_size) if len(parts["validation"]) else None
     if validation is not None and validation_steps is not None:
         validation = validation.take(validation_steps)
-    weights = fit["class_weight"]
+    weights, training = fit["class_weight"], parts["training"]
+    data: dict[str, Any]
+    if training.window is None and steps is None:  # just what Keras is best at
+        data = {"x": training.x, "y": training.y, "batch_size": batch_size, "shuffle": fit["shuffle"]}
+    else:
+        data = {"x": training.batches(batch_size, shuffle=fit["shuffle"], repeat=steps is not None)}
     model.fit(
-        parts["training"].batches(batch_size, shuffle=fit["shuffle"], repeat=steps is not None),
+        **data,
         epochs=fit["epochs"],
         steps_per_epoch=steps,
         class_weight={int(number): weight for number, weight in weights.items()} if weights else None,
