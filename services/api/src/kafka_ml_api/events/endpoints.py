@@ -20,6 +20,7 @@ from kafka_ml_api.events.schemas import (
 )
 from kafka_ml_api.live import Hub
 from kafka_ml_api.pagination import Columns, Page, read_page
+from kafka_ml_api.problems import documented
 from kafka_ml_api.tables import StoredEvent
 
 router = APIRouter(prefix="/events", tags=["events"])
@@ -34,7 +35,7 @@ _MAX_ID = 2**63 - 1
     "",
     response_class=EventSourceResponse,
     summary="Follow events as they happen",
-    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, **documented()},
 )
 async def follow_events(
     request: Request,
@@ -64,7 +65,7 @@ async def _sent(events: AsyncGenerator[StoredEventView, None]) -> AsyncIterator[
             yield ServerSentEvent(event.model_dump_json(), id=str(event.sequence))
 
 
-@router.get("/history", summary="List the events that are kept")
+@router.get("/history", summary="List the events that are kept", responses=documented())
 async def list_events(request: Request, query: Annotated[EventsQuery, Query()]) -> Page[StoredEventView]:
     """List events, the newest first. Reports of inferences' progress are kept for minutes, others for weeks."""
     database: Database = request.app.state.database
