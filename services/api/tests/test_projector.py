@@ -321,7 +321,7 @@ async def test_an_inference_with_its_ups_and_downs(rows: Rows) -> None:
     owner = f"inferences/{rows.inference}"
     ready = InferenceReady(inference_id=rows.inference, generation=2, replica=0, result_id=rows.first)
     await rows.happens(rows.status("inference", owner, WorkloadState.RUNNING, replicas_running=2), ready)
-    await rows.happens(rows.progress(0, 10), rows.progress(1, 20), rows.progress(0, 99, generation=1))
+    await rows.happens(rows.progress(0, 10, generation=1), rows.progress(1, 20))
     inference = await rows.get(Inference, rows.inference)
     assert (inference.state, inference.replicas_running) == (InferenceState.RUNNING, 2)
     assert (inference.predicted, inference.rate, inference.lag, inference.latency_p99_ms) == (30, 10, 6, 2)

@@ -242,7 +242,9 @@ async def _inference_status(inference_id: int, event: WorkloadStatus, moment: Mo
             inference.failure = _document(event.failure)
         _move_inference(inference, InferenceState.PENDING, moment)
     elif event.state is WorkloadState.RUNNING:
-        _run(inference, moment)
+        # A process that runs may still be loading its model; only the replica itself knows when it reads. One that is paused has none.
+        if event.replicas_wanted == 0:
+            _run(inference, moment)
     elif event.state is WorkloadState.FAILED:
         _fail(inference, event.failure, moment)
     else:
@@ -251,14 +253,14 @@ async def _inference_status(inference_id: int, event: WorkloadStatus, moment: Mo
 
 @apply.register
 async def _inference_ready(event: InferenceReady, moment: Moment) -> None:
-    inference = await _current_inference(event.inference_id, event.generation, moment)
-    if inference is not None:
+    inference = await _living_inference(event.inference_id, moment)
+    if inference is not None and inference.result_id == event.result_id:
         _run(inference, moment)
 
 
 @apply.register
 async def _inference_progress(event: InferenceProgress, moment: Moment) -> None:
-    inference = await _current_inference(event.inference_id, event.generation, moment)
+    inference = await _living_inference(event.inference_id, moment)
     if inference is not None:
         _show(inference, record(inference.progress, event))
 
@@ -272,10 +274,17 @@ async def _inference_failed(event: InferenceFailed, moment: Moment) -> None:
 
 async def _current_inference(inference_id: int, generation: int, moment: Moment) -> Inference | None:
     """The inference's row, locked; None if it is gone, has ended, or the event is about an older spec."""
+    inference = await _living_inference(inference_id, moment)
+    return inference if inference is not None and generation >= inference.generation else None
+
+
+async def _living_inference(inference_id: int, moment: Moment) -> Inference | None:
+    """The inference's row, locked; None if it is gone or has ended.
+
+    What replicas tell of themselves is not judged by generation: scaling leaves those that stay as they are, with the spec they have.
+    """
     inference = await moment.session.get(Inference, inference_id, with_for_update=True)
-    if inference is None or generation < inference.generation or INFERENCE.is_final(inference.state):
-        return None
-    return inference
+    return None if inference is None or INFERENCE.is_final(inference.state) else inference
 
 
 def _run(inference: Inference, moment: Moment) -> None:
