@@ -55,11 +55,18 @@ model = keras.Sequential([keras.layers.Input((2,), dtype="int32"), keras.layers.
 model.compile("adam", "mse")
 """
 
+HUNGRY = """
+model = keras.Sequential([
+    keras.layers.Input((8,)), keras.layers.RepeatVector(20_000), keras.layers.GlobalAveragePooling1D(), keras.layers.Dense(2)
+])
+model.compile("adam", "mse")
+"""
+
 _MAKE = """
 import sys
 import keras, numpy as np, tensorflow as tf
 from kafka_ml_sandbox import keras_model
-for name, shape, most in (("mlp", (8,), 256), ("two_heads", (4, 4, 1), 256), ("embedding", (2,), 10)):
+for name, shape, most in (("mlp", (8,), 256), ("two_heads", (4, 4, 1), 256), ("embedding", (2,), 10), ("hungry", (8,), 256)):
     keras.utils.set_random_seed(7)
     model = keras_model.run(open(f"{name}.py").read())
     x = np.random.default_rng(1).integers(0, most, (500, *shape)).astype("int32" if name == "embedding" else "uint8")
@@ -83,7 +90,7 @@ class Trained:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Trained]:
     """Models by name. Made in a process of its own, as TensorFlow stays out of this one."""
     folder = tmp_path_factory.mktemp("models")
-    codes = {"mlp": MLP, "two_heads": TWO_HEADS_WITHOUT_INPUT, "embedding": EMBEDDING}
+    codes = {"mlp": MLP, "two_heads": TWO_HEADS_WITHOUT_INPUT, "embedding": EMBEDDING, "hungry": HUNGRY}
     for name, code in codes.items():
         (folder / f"{name}.py").write_text(code)
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "TF_ENABLE_ONEDNN_OPTS": "0", "TF_CPP_MIN_LOG_LEVEL": "2"}
@@ -121,7 +128,7 @@ class Inferer:
         return self.process.wait(DEADLINE)
 
     def kill(self) -> None:
-        self.process.kill()
+        self.process.kill()  # harmless when it has ended
         self.process.wait(DEADLINE)
 
     def guest(self) -> int:
@@ -154,7 +161,7 @@ class Bench:
     kafka: str
     s3: ObjectStore
     trained: dict[str, Trained]
-    folder: Path
+    spares: "Spares"
     ids: Iterator[int] = field(default_factory=lambda: itertools.count(int(time.time()) % 1_000_000 * 1000))
     inferers: list[Inferer] = field(default_factory=list)
 
@@ -178,15 +185,7 @@ class Bench:
 
     def waiting(self) -> Inferer:
         """An inferer without an assignment; its guest is starting."""
-        environment = os.environ | {
-            "KAFKA_ML_KAFKA_BOOTSTRAP_SERVERS": self.kafka,
-            "KAFKA_ML_S3_ENDPOINT": self.s3.endpoint,
-            "KAFKA_ML_S3_ACCESS_KEY": self.s3.access_key,
-            "KAFKA_ML_S3_SECRET_KEY": self.s3.secret_key,
-            "KAFKA_ML_S3_SECURE": "false",
-            "KAFKA_ML_S3_BUCKET": self.s3.bucket,
-        }
-        inferer = Inferer(environment, self.folder / f"inferer-{len(self.inferers)}.log")
+        inferer = self.spares.take()
         self.inferers.append(inferer)
         return inferer
 
@@ -229,8 +228,27 @@ class Bench:
 
     def close(self) -> None:
         for inferer in self.inferers:
-            if inferer.process.poll() is None:
-                inferer.kill()
+            inferer.kill()
+
+
+class Spares:
+    """Inferers that wait for an assignment: there is always one whose TensorFlow is imported during the test before."""
+
+    def __init__(self, environment: dict[str, str], folder: Path) -> None:
+        self._environment = environment
+        self._folder = folder
+        self._numbers = itertools.count()
+        self._spare = self._start()
+
+    def take(self) -> Inferer:
+        taken, self._spare = self._spare, self._start()
+        return taken
+
+    def close(self) -> None:
+        self._spare.kill()
+
+    def _start(self) -> Inferer:
+        return Inferer(self._environment, self._folder / f"inferer-{next(self._numbers)}.log")
 
 
 class Reader:
@@ -253,7 +271,7 @@ class Reader:
 
     def _next(self) -> list[Message]:
         messages = []
-        for message in self._consumer.consume(1000, 0.05):
+        for message in self._consumer.consume(1000, 0.1):
             if message.error() is None:
                 messages.append(message)
                 self._at_end.discard(message.partition())
@@ -271,10 +289,9 @@ class Reader:
         return found
 
     def to_end(self) -> list[Message]:
-        """All that is there."""
-        found: list[Message] = []
+        """What is there besides what was read."""
+        found = self._next()
         deadline = time.monotonic() + DEADLINE
-        self._at_end.clear()
         while len(self._at_end) < self._partitions:
             assert time.monotonic() < deadline
             found += self._next()
@@ -291,11 +308,28 @@ def _platform_topics(kafka: str) -> None:
             future.result(DEADLINE)
 
 
+@pytest.fixture(scope="session")
+def spares(kafka: str, s3: ObjectStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spares]:
+    environment = os.environ | {
+        "KAFKA_ML_KAFKA_BOOTSTRAP_SERVERS": kafka,
+        "KAFKA_ML_S3_ENDPOINT": s3.endpoint,
+        "KAFKA_ML_S3_ACCESS_KEY": s3.access_key,
+        "KAFKA_ML_S3_SECRET_KEY": s3.secret_key,
+        "KAFKA_ML_S3_SECURE": "false",
+        "KAFKA_ML_S3_BUCKET": s3.bucket,
+    }
+    spares = Spares(environment, tmp_path_factory.mktemp("logs"))
+    try:
+        yield spares
+    finally:
+        spares.close()
+
+
 @pytest.fixture
 def bench(
-    kafka: str, s3: ObjectStore, trained: dict[str, Trained], tmp_path: Path, _platform_topics: None
+    kafka: str, s3: ObjectStore, trained: dict[str, Trained], spares: Spares, _platform_topics: None
 ) -> Iterator[Bench]:
-    bench = Bench(kafka, s3, trained, tmp_path)
+    bench = Bench(kafka, s3, trained, spares)
     try:
         yield bench
     finally:

@@ -70,6 +70,13 @@ class Parcel:
         self.flushed: Future[None] = Future()
         self.done: Future[None] = Future()
 
+    def fail(self, error: Exception) -> None:
+        """It was not delivered, or it is not known."""
+        failure = error if isinstance(error, DeliveryError) else DeliveryError(f"{type(error).__name__}: {error}")
+        if not self.flushed.done():
+            self.flushed.set_exception(failure)
+        self.done.set_exception(failure)
+
 
 class Delivery(Protocol):
     """How batches are delivered. One thread calls it; it may wait in one of its own."""
@@ -125,10 +132,8 @@ class ExactlyOnce:
             parcel.flushed.set_result(None)
             _try(lambda: parcel.producer.send_offsets_to_transaction(offsets, group, TRANSACTION_SECONDS))
             _try(lambda: parcel.producer.commit_transaction(TRANSACTION_SECONDS))
-        except DeliveryError as error:
-            if not parcel.flushed.done():
-                parcel.flushed.set_exception(error)
-            parcel.done.set_exception(error)
+        except Exception as error:  # the thread's outermost frame: whoever waits must hear of it
+            parcel.fail(error)
         else:
             parcel.done.set_result(None)
 
@@ -183,10 +188,8 @@ class AtLeastOnce:
                 raise DeliveryError.of(KafkaException(self._error))
             parcel.flushed.set_result(None)
             _try(lambda: self._commit_offsets(offsets))
-        except DeliveryError as error:
-            if not parcel.flushed.done():
-                parcel.flushed.set_exception(error)
-            parcel.done.set_exception(error)
+        except Exception as error:  # the thread's outermost frame: whoever waits must hear of it
+            parcel.fail(error)
         else:
             parcel.done.set_result(None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -65,27 +66,40 @@ class Model:
         self._guest = self._start()
         self._spec: InferenceSpec | None = None
         self._file: Path | None = None
+        self._most = 1
         self.codec: Codec
         self.slots: Sequence[Slot] = ()
 
     @property
     def capacity(self) -> int:
         """Messages that one batch may hold."""
-        return len(self.slots[0].input)
+        return len(self.slots[0].input) if self.slots else 1
 
     def load(self, spec: InferenceSpec, file: Path) -> None:
-        """Build the model, load its weights from `file`, and warm up all batch sizes.
+        """Build the model, load its weights from `file`, and warm up all batch sizes, smaller ones if memory doesn't suffice.
 
         Raises:
             GuestError: the model can't be built or loaded, or its process ended.
             InvalidError: the input's configuration doesn't suit it.
         """
         self._spec, self._file = spec, file
+        self._most = spec.settings.max_batch
+        while True:
+            try:
+                self._load(spec, file)
+            except GuestError as error:
+                if error.reason != "out_of_memory" or self.capacity <= 1:
+                    raise
+                self._renew(smaller=True)
+            else:
+                return
+
+    def _load(self, spec: InferenceSpec, file: Path) -> None:
         shared = self._guest.folder / "shared" / _MODEL_FILE
-        if not shared.exists():
-            os.link(file, shared) if file.stat().st_dev == shared.parent.stat().st_dev else shared.write_bytes(
-                file.read_bytes()
-            )
+        try:
+            os.link(file, shared)
+        except OSError:  # another file system
+            shutil.copyfile(file, shared)
         codec = codec_for(spec.input_format, spec.input_config)
         if codec.dtype.kind == "U":
             raise InvalidError("Inference on text is not possible yet.", advice="Train a model on numbers.")
@@ -104,7 +118,7 @@ class Model:
         sample_shape, width, dtype = _checked(loaded)
         self.codec = codec_for(spec.input_format, spec.input_config, sample_shape=sample_shape)
         row = max(int(np.prod(sample_shape, dtype=np.int64)) * codec.dtype.itemsize, width * dtype.itemsize, 1)
-        capacity = max(1, min(spec.settings.max_batch, _SLOT_BYTES // row))
+        capacity = max(1, min(self._most, _SLOT_BYTES // row))
         self.slots = [
             Slot(
                 number,
@@ -120,13 +134,19 @@ class Model:
         """Predict the first `count` rows of a slot; in order with other calls. The future raises GuestError."""
         return self._thread.submit(self._predict, slot.number, count)
 
-    def restart(self) -> None:
-        """Throw the guest away, start another and load the model again. Raises as `load`."""
+    def restart(self, *, smaller: bool = False) -> None:
+        """Throw the guest away, start another and load the model again, for smaller batches if asked to. Raises as `load`."""
         if self._spec is None or self._file is None:
             raise RuntimeError("no model was loaded before")
+        self._renew(smaller=smaller)
+        self._load(self._spec, self._file)
+
+    def _renew(self, *, smaller: bool) -> None:
+        if smaller:
+            self._most = max(1, self.capacity // 4)
+            log.warning("memory did not suffice, trying smaller batches", batch=self._most)
         self._guest.close()
         self._guest = self._start()
-        self.load(self._spec, self._file)
 
     @property
     def alive(self) -> bool:

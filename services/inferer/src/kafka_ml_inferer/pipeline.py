@@ -97,6 +97,7 @@ class Pipeline:
         self._sent: list[Batch] = []
         self._failed: Exception | None = None
         self._failures: list[float] = []
+        self._too_large = False
         self._background = ThreadPoolExecutor(1, "repair")
 
     def run(self, source: Source, delivery: Delivery, output_partitions: int) -> None:
@@ -189,10 +190,15 @@ class Pipeline:
 
     def _produce(self, producer: Producer, messages: list[Message], values: list[bytes]) -> None:
         topic, partitions = self._spec.output_topic, self._output_partitions
-        headers = self._lineage.prediction_headers
+        headers, produce = self._lineage.prediction_headers, producer.produce
         for message, value in zip(messages, values, strict=True):
             partition = output_partition(message.partition(), partitions)
-            _produce(producer, topic, value, message.key(), partition, headers(message))
+            try:
+                produce(topic, value, message.key(), partition, headers=headers(message))
+            except BufferError:
+                _produce(producer, topic, value, message.key(), partition, headers(message))
+            except KafkaException as error:
+                raise DeliveryError.of(error) from error
 
     def _offsets(self, messages: list[Message]) -> list[TopicPartition]:
         ends = {message.partition(): message.offset() + 1 for message in messages}
@@ -228,6 +234,7 @@ class Pipeline:
             InferenceFailedError: it has failed too often, or what is wrong does not pass by itself.
         """
         self._drop()
+        self._too_large = isinstance(error, GuestError) and error.reason == "out_of_memory"
         log.warning("a batch failed, will go back to what is committed", error=str(error))
         pause = self._pause_after(error)
         while not self._stop.is_set():
@@ -253,8 +260,9 @@ class Pipeline:
     def _repair(self) -> None:
         """In the background, while the replica stays in its group."""
         self._delivery.renew()
-        if not self._model.alive:
-            self._model.restart()
+        if self._too_large or not self._model.alive:
+            self._model.restart(smaller=self._too_large)
+            self._too_large = False
 
     def _pause_after(self, error: Exception) -> float:
         """Seconds to wait, longer with each failure of late. Raises InferenceFailedError after too many that won't pass."""

@@ -100,7 +100,7 @@ class Source:
         messages = collect(self._consumer.consume, most=most, idle_seconds=idle_seconds, wait_seconds=wait_seconds)
         if self._trouble is not None:
             raise self._trouble
-        return [message for message in messages if self._is_next(message)]
+        return self._in_order(messages)
 
     def idle(self, seconds: float) -> None:
         """Stay in the group for so long without reading. `rewind` must follow."""
@@ -130,17 +130,21 @@ class Source:
         """Leave the group."""
         self._consumer.close()
 
-    def _is_next(self, message: Message) -> bool:
-        error = message.error()
-        partition, offset = message.partition(), message.offset()
-        if error is not None:
-            self._complain(error)
-            return False
-        # A message fetched before its partition was taken away and given back, or read twice, is not processed again.
-        if offset < self._next.get(partition, offset + 1):
-            return False
-        self._next[partition] = offset + 1
-        return True
+    def _in_order(self, messages: list[Message]) -> list[Message]:
+        """The messages that come next in their partitions.
+
+        One fetched before its partition was taken away and given back, or fetched twice, is not processed again.
+        """
+        positions, kept = self._next, []
+        for message in messages:
+            if (error := message.error()) is not None:
+                self._complain(error)
+                continue
+            partition, offset = message.partition(), message.offset()
+            if partition in positions and offset >= positions[partition]:
+                positions[partition] = offset + 1
+                kept.append(message)
+        return kept
 
     def _complain(self, error: KafkaError) -> None:
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
