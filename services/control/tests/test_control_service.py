@@ -19,7 +19,7 @@ from kafka_ml_common.cloudevents import Envelope, Message, Record, decode, encod
 from kafka_ml_common.messages import EVENT_TYPES, StreamMatched, StreamRecorded, StreamRefused
 from kafka_ml_common.streams import ControlMessage
 from kafka_ml_common.training import TrainingSettings
-from kafka_ml_common.workloads import DeploymentRequest, ModelCode, Target, TrainingSpec
+from kafka_ml_common.workloads import ENDED, DeploymentRequest, ModelCode, Target, TrainingSpec
 
 DEADLINE = 60
 
@@ -125,8 +125,8 @@ class Outside:
         request = DeploymentRequest(deployment_id=self.deployment_id, targets=(target,), settings=TrainingSettings())
         self.send(encode(Envelope[Message](data=request, source="test")))
 
-    def withdraw(self) -> None:
-        self.send(Record(topics.DEPLOYMENTS, str(self.deployment_id).encode(), None))
+    def withdraw(self, *headers: tuple[str, bytes]) -> None:
+        self.send(Record(topics.DEPLOYMENTS, str(self.deployment_id).encode(), None, headers))
 
     def data(self, topic: str, count: int = 10) -> ControlMessage:
         self.send(*(Record(topic, b"\x01", bytes([number])) for number in range(count)))
@@ -244,4 +244,25 @@ def test_a_withdrawn_deployment_withdraws_its_trainings(outside: Outside, log: L
     outside.announce(outside.data(topic))
     (record,) = log.wait_for(of_type(TrainingSpec, outside))
     outside.withdraw()
-    log.wait_for(lambda other: other.topic == topics.WORKLOADS and other.key == record.key and other.value is None)
+    log.wait_for(withdrawal(record.key))
+
+
+def withdrawal(workload: bytes | None) -> Callable[[Record], bool]:
+    return lambda record: record.topic == topics.WORKLOADS and record.key == workload and record.value is None
+
+
+def test_a_deployment_whose_trainings_have_ended_is_forgotten_without_stopping_them(
+    outside: Outside, log: Log, topic: str
+) -> None:
+    outside.deploy()
+    stream = outside.data(topic)
+    outside.announce(stream)
+    (record,) = log.wait_for(of_type(TrainingSpec, outside))
+    outside.withdraw(ENDED)
+    other = Outside(outside.kafka)
+    other.deploy()
+    other.announce(stream)
+    (later,) = log.wait_for(of_type(TrainingSpec, other))
+    other.withdraw()  # handled after the one above, so what that one caused is in the log by now
+    log.wait_for(withdrawal(later.key))
+    assert not [seen for seen in log.seen if withdrawal(record.key)(seen)]

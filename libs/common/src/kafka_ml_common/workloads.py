@@ -33,6 +33,10 @@ class Target(BaseModel):
     model: ModelCode
 
 
+ENDED: tuple[str, bytes] = ("kafka-ml-reason", b"ended")
+"""Header of a deployment's tombstone when all its trainings have ended by themselves, so that there is nothing to stop."""
+
+
 class DeploymentRequest(Message):
     """Desired state in `kafka-ml.deployments`: these models await a stream."""
 

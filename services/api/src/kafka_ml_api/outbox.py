@@ -59,9 +59,9 @@ def enqueue(session: AsyncSession, message: Message, correlation_id: str | None 
     enqueue_record(session, cloudevents.encode(envelope))
 
 
-def withdraw(session: AsyncSession, topic: str, key: str) -> None:
+def withdraw(session: AsyncSession, topic: str, key: str, *headers: tuple[str, bytes]) -> None:
     """Have a tombstone sent: the desired state under `key` is no more."""
-    enqueue_record(session, Record(topic, key.encode(), None))
+    enqueue_record(session, Record(topic, key.encode(), None, headers))
 
 
 def tell(session: AsyncSession, resource: Resource, id_: int, change: Change, state: str | None = None) -> None:

@@ -49,6 +49,7 @@ from kafka_ml_common.messages import (
     WorkloadState,
     WorkloadStatus,
 )
+from kafka_ml_common.workloads import ENDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,7 +365,7 @@ def _follow(deployment: Deployment, results: Collection[Result], moment: Moment)
     deployment.state = state
     if DEPLOYMENT.is_final(state):
         deployment.ended_at = moment.time
-        outbox.withdraw(moment.session, topics.DEPLOYMENTS, str(deployment.id))
+        outbox.withdraw(moment.session, topics.DEPLOYMENTS, str(deployment.id), ENDED)
     moment.changed("deployments", deployment.id, state)
 
 

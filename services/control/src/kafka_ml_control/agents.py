@@ -17,7 +17,7 @@ from kafka_ml_common.cloudevents import Record, decode
 from kafka_ml_common.errors import InvalidError, KafkaMLError, UnavailableError
 from kafka_ml_common.messages import Failure, StreamMatched, StreamRecorded, StreamRefused
 from kafka_ml_common.streams import ControlMessage
-from kafka_ml_common.workloads import DeploymentRequest
+from kafka_ml_common.workloads import ENDED, DeploymentRequest
 from kafka_ml_control.app import app, pairings
 from kafka_ml_control.matching import Announcement, Pairing, check_ranges, training_specs, unsupported
 
@@ -81,7 +81,7 @@ def read_announcement(record: Record) -> Announcement:
 async def _on_deployment(record: Record) -> None:
     deployment_id = (record.key or b"").decode(errors="replace")
     if record.value is None:
-        await _withdraw(deployment_id)
+        await _withdraw(deployment_id, stop=ENDED not in record.headers)
         return
     request = decode(record, _REQUESTS).data
     pairing = _pairing(request.key).with_request(request)
@@ -141,9 +141,9 @@ async def _match(pairing: Pairing, announcement: Announcement) -> Pairing:
     return pairing.with_match(announcement.stream)
 
 
-async def _withdraw(deployment_id: str) -> None:
+async def _withdraw(deployment_id: str, *, stop: bool) -> None:
     pairing = _pairing(deployment_id)
-    if pairing.request is not None and pairing.matched is not None:
+    if stop and pairing.request is not None and pairing.matched is not None:
         for target in pairing.request.targets:
             await app.publisher.withdraw(topics.WORKLOADS, f"training-{target.result_id}")
     pairings.pop(deployment_id, None)
