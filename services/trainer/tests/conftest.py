@@ -66,6 +66,8 @@ class Bench:
     kafka: str
     environment: dict[str, str]
     store: ObjectStore
+    spare: subprocess.Popen[bytes] | None = None
+    """A host that was started ahead, as the scheduler does: TensorFlow is imported while another test works."""
     ids: Iterator[int] = field(default_factory=lambda: iter(range(uuid.uuid4().int % 10**9 * 10, 1 << 62)))
 
     def send(
@@ -134,14 +136,17 @@ class Bench:
     @contextmanager
     def host(self, spec: Any, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
         """A host at work on `spec`."""
-        process = self.start(**environment)
+        if self.spare is None or environment:
+            process = self.start(**environment)
+        else:
+            process = self.spare
+        if process is self.spare or self.spare is None:
+            self.spare = self.start()
         try:
             assign(process, spec)
             yield process
         finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait(10)
+            end(process)
 
     def start(self, **environment: str) -> subprocess.Popen[bytes]:
         """A host that waits for its assignment."""
@@ -202,6 +207,13 @@ def assign(process: subprocess.Popen[bytes], spec: Any) -> None:
     process.stdin.flush()
 
 
+def end(process: subprocess.Popen[bytes]) -> None:
+    """See that the process has ended."""
+    if process.poll() is None:
+        process.kill()
+        process.wait(10)
+
+
 def decode_event(message: Any) -> Event:
     record = Record(message.topic(), message.key(), message.value(), tuple(message.headers() or ()))
     return decode(record, EVENT_TYPES).data
@@ -224,7 +236,7 @@ def consumer(kafka: str) -> Iterator[Consumer]:
 
 
 @pytest.fixture(scope="session")
-def bench(kafka: str, s3: Any, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+def bench(kafka: str, s3: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """The trainer's surroundings: broker with the topic of events, object store, work folder."""
     admin = AdminClient({"bootstrap.servers": kafka})
     if EVENTS not in admin.list_topics(timeout=10).topics:
@@ -242,7 +254,11 @@ def bench(kafka: str, s3: Any, tmp_path_factory: pytest.TempPathFactory) -> Benc
     settings = ObjectStoreSettings(
         endpoint=s3.endpoint, access_key=s3.access_key, secret_key=s3.secret_key, secure=False, bucket=s3.bucket
     )
-    return Bench(kafka, environment, ObjectStore(settings))
+    bench = Bench(kafka, environment, ObjectStore(settings))
+    yield bench
+    if bench.spare is not None:
+        bench.spare.terminate()
+        bench.spare.communicate(timeout=15)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kafka_ml_sandbox.deaths import GuestError
+from kafka_ml_trainer.problems import failure_of
+
 COMPILE = "model.compile(optimizer='adam', loss='sparse_categorical_crossentropy')\n"
 DENSE = "model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation='softmax')])\n"
 
@@ -88,6 +91,18 @@ def test_a_model_that_cant_be_used_is_told_why(
     assert failure["line"] == line
     assert sentence in failure["message"]
     assert "kafka_ml" not in (failure["traceback"] or "")
+
+
+def test_code_that_calls_exit_is_told_not_to(guest: Any) -> None:
+    with pytest.raises(GuestError) as ended:
+        build(guest, DENSE + COMPILE + "exit(3)")
+    failure = failure_of(ended.value)
+    assert failure is not None
+    assert (failure.code, failure.line) == ("exited", 3)
+
+
+def test_a_guest_that_was_killed_from_outside_is_no_fault_of_the_models() -> None:
+    assert failure_of(GuestError("killed", "by an operator")) is None
 
 
 def train(guest: Any, code: str, x: np.ndarray, y: np.ndarray, *, test: int = 0, **changes: Any) -> tuple[dict, list]:
