@@ -228,9 +228,9 @@ CAUGHT_UP = CaughtUp()
 
 
 async def read_from_start(settings: KafkaSettings, topic: str) -> AsyncIterator[Record | CaughtUp]:
-    """Every record of a topic from its beginning, without a consumer group, for ever; `CAUGHT_UP` once, at the former end.
+    """Every record of a topic with one partition from its beginning, without a consumer group, for ever.
 
-    For compacted topics: a restarted reader rebuilds the desired state from the log.
+    For compacted topics: a restarted reader rebuilds the desired state from the log. `CAUGHT_UP` comes once, at the former end.
 
     Raises:
         UnavailableError: the broker was lost; the caller begins anew.
@@ -238,26 +238,19 @@ async def read_from_start(settings: KafkaSettings, topic: str) -> AsyncIterator[
     consumer = AIOKafkaConsumer(
         **settings.aiokafka(), enable_auto_commit=False, auto_offset_reset="earliest", isolation_level="read_committed"
     )
+    partition = TopicPartition(topic, 0)
     try:
         await consumer.start()
-        partitions = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
-        if not partitions:
-            # Metadata of a topic that the client has not been asked about yet comes with the first request for it.
-            partitions = [TopicPartition(topic, 0)]
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning(*partitions)
-        ends = await consumer.end_offsets(partitions)
-        waiting = {partition for partition, end in ends.items() if end > 0}
+        consumer.assign([partition])
+        await consumer.seek_to_beginning(partition)
+        end = (await consumer.end_offsets([partition]))[partition]
         caught_up = False
         while True:
-            if not caught_up:
-                waiting = {tp for tp in waiting if await consumer.position(tp) < ends[tp]}
-                if not waiting:
-                    caught_up = True
-                    yield CAUGHT_UP
-            for records in (await consumer.getmany(timeout_ms=500)).values():
-                for record in records:
-                    yield to_record(record)
+            if not caught_up and await consumer.position(partition) >= end:
+                caught_up = True
+                yield CAUGHT_UP
+            for record in (await consumer.getmany(timeout_ms=500)).get(partition, ()):
+                yield to_record(record)
     except KafkaError as error:
         raise UnavailableError(f"Lost Kafka while reading {topic}: {error}.") from error
     finally:
