@@ -1,7 +1,9 @@
 """The outbox and its relay, on the real database and broker."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer
@@ -15,11 +17,20 @@ from kafka_ml_common.cloudevents import Record
 from kafka_ml_common.errors import InvalidError
 from kafka_ml_common.settings import KafkaSettings
 
+Running = Callable[[Coroutine[Any, Any, None]], AbstractAsyncContextManager[None]]
+
 
 async def put(database: Database, topic: str, *messages: tuple[str, bytes | None]) -> None:
     async with database.transaction() as session:
         for key, value in messages:
             outbox.enqueue_record(session, Record(topic, key.encode(), value, (("a", b"1"),)))
+
+
+async def change_and_fail(database: Database, topic: str) -> None:
+    async with database.transaction() as session:
+        outbox.enqueue_record(session, Record(topic, b"k", b"never"))
+        await session.flush()
+        raise InvalidError("no")
 
 
 async def emptied(database: Database) -> None:
@@ -38,12 +49,12 @@ async def consume(kafka: str, topic: str, count: int) -> list[tuple[bytes, bytes
 
 
 async def test_messages_of_a_key_arrive_in_the_order_of_their_changes(
-    database: Database, database_url: str, kafka: str, topic: str, running: Callable[..., object]
+    database: Database, database_url: str, kafka: str, topic: str, running: Running
 ):
     wanted = [(f"k{number % 7}", str(number).encode()) for number in range(1200)]
     await put(database, topic, *wanted[:600])
     relay = Relay(database_url, KafkaSettings(bootstrap_servers=kafka))
-    async with running(relay.run()):  # type: ignore[attr-defined]
+    async with running(relay.run()):
         for start in range(600, 1200, 100):
             await put(database, topic, *wanted[start : start + 100])
         await emptied(database)
@@ -53,30 +64,27 @@ async def test_messages_of_a_key_arrive_in_the_order_of_their_changes(
 
 
 async def test_nothing_is_sent_by_a_change_that_was_rolled_back(
-    database: Database, database_url: str, kafka: str, topic: str, running: Callable[..., object]
+    database: Database, database_url: str, kafka: str, topic: str, running: Running
 ):
     with pytest.raises(InvalidError):
-        async with database.transaction() as session:
-            outbox.enqueue_record(session, Record(topic, b"k", b"never"))
-            await session.flush()
-            raise InvalidError("no")
+        await change_and_fail(database, topic)
     await put(database, topic, ("k", b"yes"), ("k", None))
-    async with running(Relay(database_url, KafkaSettings(bootstrap_servers=kafka)).run()):  # type: ignore[attr-defined]
+    async with running(Relay(database_url, KafkaSettings(bootstrap_servers=kafka)).run()):
         await emptied(database)
     assert await consume(kafka, topic, 2) == [(b"k", b"yes"), (b"k", None)]
 
 
 async def test_what_a_relay_left_is_sent_by_the_next(
-    database: Database, database_url: str, kafka: str, topic: str, running: Callable[..., object]
+    database: Database, database_url: str, kafka: str, topic: str, running: Running
 ):
     settings = KafkaSettings(bootstrap_servers=kafka)
-    async with running(Relay(database_url, settings).run()):  # type: ignore[attr-defined]
+    async with running(Relay(database_url, settings).run()):
         await put(database, topic, ("k", b"1"))
         await emptied(database)
     await put(database, topic, ("k", b"2"))
     async with (
-        running(Relay(database_url, settings).run()),  # type: ignore[attr-defined]
-        running(Relay(database_url, settings).run()),  # type: ignore[attr-defined]
+        running(Relay(database_url, settings).run()),
+        running(Relay(database_url, settings).run()),
     ):
         await put(database, topic, ("k", b"3"))
         await emptied(database)
