@@ -18,6 +18,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import statistics
 import subprocess
 import sys
@@ -69,6 +70,7 @@ def main() -> None:
     if options.loop:
         loop(options.loop == "tuned", **options.work)
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the stack is stopped then, too
     with tempfile.TemporaryDirectory(prefix="kafka-ml-bench-") as folder:
         stack = Stack(Path(folder))
         try:
