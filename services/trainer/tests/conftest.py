@@ -136,10 +136,7 @@ class Bench:
     @contextmanager
     def host(self, spec: Any, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
         """A host at work on `spec`."""
-        if self.spare is None or environment:
-            process = self.start(**environment)
-        else:
-            process = self.spare
+        process = self.start(**environment) if self.spare is None or environment else self.spare
         if process is self.spare or self.spare is None:
             self.spare = self.start()
         try:
@@ -158,7 +155,7 @@ class Bench:
             env={**os.environ, **self.environment, **environment},
         )
 
-    def run(self, spec: Any, seconds: float = 60, **environment: str) -> Ended:
+    def run(self, spec: Any, seconds: float = 150, **environment: str) -> Ended:
         """Run a host on `spec` to its end."""
         since = self.ends_of_events()
         with self.host(spec, **environment) as process:
@@ -280,5 +277,5 @@ def sent(bench: Bench, topics: Callable[..., str], digits: tuple[np.ndarray, np.
 def guest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
     """A guest for models that do no harm: one for all tests, without limits."""
     folder = tmp_path_factory.mktemp("guest") / "folder"
-    with Guest.start(GUEST_MODULE, folder, preload=["tensorflow", "keras"], start_timeout=120) as guest:
+    with Guest.start(GUEST_MODULE, folder, preload=["tensorflow", "keras"], start_timeout=150) as guest:
         yield guest
