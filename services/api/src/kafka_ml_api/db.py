@@ -28,6 +28,7 @@ from kafka_ml_common.errors import ConflictError, InvalidError, UnavailableError
 S = TypeVar("S", bound=StrEnum)
 
 _CONNECT_SECONDS = 5
+_QUEUE_SECONDS = 30
 _STATEMENT_MS = 30_000
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _UNREACHABLE = "The database can't be reached just now."
@@ -117,7 +118,7 @@ class Database:
             url,
             pool_size=pool_size,
             max_overflow=pool_size,
-            pool_timeout=_CONNECT_SECONDS,
+            pool_timeout=_QUEUE_SECONDS,
             pool_pre_ping=True,
             json_serializer=to_json,
             json_deserializer=orjson.loads,

@@ -113,12 +113,14 @@ async def delete(session: AsyncSession, configuration_id: int) -> None:
 
 
 async def models_in(session: AsyncSession, configuration_id: int) -> list[int]:
-    """The ids of a configuration's models, in their order; the configuration is locked against changes.
+    """The ids of a configuration's models, in their order. Until the transaction ends nobody changes it, but others may read it so too.
 
     Raises:
         NotFoundError: there is no such configuration.
     """
-    await _find(session, configuration_id, lock=True)
+    locked = select(Configuration.id).where(Configuration.id == configuration_id).with_for_update(read=True)
+    if await session.scalar(locked) is None:
+        raise _missing(configuration_id)
     return (await _models_of(session, [configuration_id]))[configuration_id]
 
 
@@ -142,8 +144,12 @@ def _view(row: Configuration, model_ids: Sequence[int]) -> ConfigurationView:
 async def _find(session: AsyncSession, configuration_id: int, *, lock: bool = False) -> Configuration:
     row = await session.get(Configuration, configuration_id, with_for_update=lock or None)
     if row is None:
-        raise NotFoundError(f"There is no configuration {configuration_id}.")
+        raise _missing(configuration_id)
     return row
+
+
+def _missing(configuration_id: int) -> NotFoundError:
+    return NotFoundError(f"There is no configuration {configuration_id}.")
 
 
 async def _models_of(session: AsyncSession, configuration_ids: Sequence[int]) -> dict[int, list[int]]:
