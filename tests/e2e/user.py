@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import psutil
 from confluent_kafka import Consumer, TopicPartition
 
 from kafka_ml_cli.client import Client, Document
@@ -103,6 +104,14 @@ class User:
             messages += [message for message in consumer.consume(5000, 2) if message.error() is None]
         return messages
 
+    def workload_processes(self, workload_id: str) -> list[psutil.Process]:
+        """The host processes of a workload's replicas, once there are any."""
+        deadline = time.monotonic() + DEADLINE
+        while not (hosts := [process for process in psutil.process_iter() if _is_host(process, workload_id)]):
+            assert time.monotonic() < deadline, f"{workload_id} does not run"
+            threading.Event().wait(0.1)
+        return hosts
+
     def kill(self, service: Service) -> None:
         """End a service of the platform as `kill -9` does, and start it again."""
         process = service.process
@@ -111,3 +120,11 @@ class User:
         process.wait(30)
         for _ in self.platform.start():
             pass
+
+
+def _is_host(process: psutil.Process, workload_id: str) -> bool:
+    try:
+        named = process.cmdline()[-1:] in (["kafka_ml_trainer"], ["kafka_ml_inferer"])
+        return named and f"/runs/{workload_id}/" in f"{process.cwd()}/"
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
