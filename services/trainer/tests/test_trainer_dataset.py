@@ -83,8 +83,8 @@ def test_an_unfinished_transaction_is_waited_for_and_not_taken_for_lost_data(ben
     for row in range(5):
         producer.produce(topic, X[row].tobytes(), np.int64(row).tobytes())
     producer.flush(10)
-    with pytest.raises(UnavailableError, match=f"gave nothing from {topic}:0 at offset 0 for 1 seconds"):
-        load(bench, f"{topic}:0:0:5", patience=1)
+    with pytest.raises(UnavailableError, match=f"gave nothing from {topic}:0 at offset 0 for 4 seconds"):
+        load(bench, f"{topic}:0:0:5", patience=4)
     producer.commit_transaction(10)
     assert load(bench, f"{topic}:0:0:5")[2].tolist() == [0, 1, 2, 3, 4]
 
