@@ -26,7 +26,7 @@ def main() -> Document:
 
     with Platform() as platform:
         model = platform.model(NAME, MODEL)
-        with platform.deployment(NAME, [model], batch_size=16, fit={"epochs": 20}) as deployment:
+        with platform.deployment(NAME, [model], batch_size=32, fit={"epochs": 15}) as deployment:
             with AvroSink(
                 platform.kafka,
                 topic=NAME,

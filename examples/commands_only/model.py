@@ -3,7 +3,6 @@ import keras
 model = keras.Sequential(
     [
         keras.Input((4,)),
-        keras.layers.BatchNormalization(momentum=0.9),
         keras.layers.Dense(32, activation="relu"),
         keras.layers.Dense(3, activation="softmax"),
     ]

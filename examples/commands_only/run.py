@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 from data import predict, send_stream
 from events import Bus, RefusedError
 from sklearn.datasets import load_iris
@@ -27,6 +29,7 @@ def main(kafka: str) -> dict[str, Any]:
     with ExitStack() as at_the_end:  # undone in reverse order, also when a step fails
         bus = Bus(kafka)
         at_the_end.callback(bus.close)
+        at_the_end.callback(delete_topics, kafka, [name, f"{name}-in", f"{name}-out"])
 
         model = bus.ask("kafka-ml.model.create", name=name, code=MODEL.read_text(encoding="utf-8"))
         at_the_end.callback(bus.ask, "kafka-ml.model.delete", id=model["id"])
@@ -61,6 +64,13 @@ def main(kafka: str) -> dict[str, Any]:
     accuracy = float((rows.argmax(axis=1) == labels[:UNSEEN]).mean())
     print(f"{accuracy:.1%} of {UNSEEN} unseen irises are predicted right.")
     return {"test": finished["test_metrics"], "unseen": UNSEEN, "accuracy": accuracy}
+
+
+def delete_topics(kafka: str, names: list[str]) -> None:
+    """Delete those of the topics that were made."""
+    for future in AdminClient({"bootstrap.servers": kafka}).delete_topics(names).values():
+        with suppress(KafkaException):
+            future.result()
 
 
 def end_deployment(bus: Bus, deployment_id: int) -> None:

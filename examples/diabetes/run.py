@@ -24,7 +24,7 @@ def main() -> Document:
 
     with Platform() as platform:
         model = platform.model(NAME, MODEL)
-        with platform.deployment(NAME, [model], batch_size=16, fit={"epochs": 30}) as deployment:
+        with platform.deployment(NAME, [model], batch_size=16, fit={"epochs": 20}) as deployment:
             with JsonSink(
                 platform.kafka,
                 topic=NAME,
