@@ -38,7 +38,7 @@ MODELS = {
 ])
 model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
 """,
-    "demo-digits-convolution": """model = keras.Sequential([
+    "demo-digits-conv": """model = keras.Sequential([
     keras.Input((8, 8)),
     keras.layers.Rescaling(1 / 16),
     keras.layers.Reshape((8, 8, 1)),
@@ -189,10 +189,10 @@ def _summary(api: Client, result: Document) -> Document:
 
 
 def _show_models(models: list[Document], best: int) -> None:
-    table = Table(title="Metrics per epoch", title_justify="left", header_style="bold")
-    table.add_column("epoch", justify="right")
+    table = Table(title="Metrics per epoch", title_justify="left", header_style="bold", box=None)
+    table.add_column("\nepoch", justify="right")
     for model in models:
-        for metric in ("loss", "accuracy", "val_accuracy"):
+        for metric in ("loss", "accuracy", "validation"):
             table.add_column(f"{model['model'].removeprefix('demo-digits-')}\n{metric}", justify="right")
     for rows in zip(*(model["epochs"] for model in models), strict=True):
         values = (f"{row[metric]:.4f}" for row in rows for metric in ("loss", "accuracy", "val_accuracy"))
@@ -231,7 +231,7 @@ def _predict(kafka: str, digits: Digits) -> Document:
             client.predict(many, timeout=300)
             seconds = time.monotonic() - started
     accuracy = float((predicted == digits.unseen_labels).mean())
-    table = Table(title="Some of the unseen digits", title_justify="left", header_style="bold")
+    table = Table(title="Some of the unseen digits", title_justify="left", header_style="bold", box=None)
     for column in ("digit", "predicted", "probability", ""):
         table.add_column(column, justify="right")
     for truth, row in list(zip(digits.unseen_labels, rows, strict=True))[:8]:

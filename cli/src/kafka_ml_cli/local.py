@@ -2,6 +2,7 @@
 
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -19,8 +20,8 @@ def bring_up(port: int = 0) -> Platform:
     """Start what does not run, saying what is being done and how long it took."""
     platform = Platform(home(), port)
     started = time.monotonic()
-    with console.status("Starting ...") as line:
-        steps = platform.start()
+    # Closed at once when Ctrl-C comes between two steps, so that what was started is stopped again.
+    with console.status("Starting ...") as line, closing(platform.start()) as steps:
         for step in steps:
             line.update(f"{step} ...")
     console.print(f"[green]✓[/green] The platform is up [dim]{time.monotonic() - started:.1f} s[/dim]")

@@ -3,15 +3,17 @@
 Processes run in the background and outlive the command that started them; whoever knows the folder finds, judges and stops them.
 """
 
+import contextlib
 import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import psutil
 
 from kafka_ml_common.errors import UnavailableError
 from kafka_ml_local import Service, Stack, Status
@@ -56,7 +58,7 @@ class Platform:
         """Address of the REST API."""
         return f"http://127.0.0.1:{self._known_port()}"
 
-    def start(self) -> Iterator[str]:
+    def start(self) -> Generator[str, None, None]:
         """Start what does not run, part by part, and yield what is being done. What was started is stopped again if a part fails.
 
         Raises:
@@ -86,7 +88,17 @@ class Platform:
         """Stop everything, whoever started it; data and logs stay."""
         for service in reversed(self.services):
             service.stop()
+        self._end_orphans()
         self.stack.stop()
+
+    def _end_orphans(self) -> None:
+        """End workloads whose scheduler was killed. A host works in its run folder, and a guest ends with its host."""
+        state = self.state_folder("scheduler")
+        orphans = [process for process in psutil.process_iter() if _works_in(process, state)]
+        for process in orphans:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(orphans, timeout=10)
 
     @property
     def running(self) -> bool:
@@ -161,3 +173,10 @@ class Platform:
             return self.port or int((self.folder / "api.port").read_text())
         except (FileNotFoundError, ValueError):
             return DEFAULT_PORT
+
+
+def _works_in(process: psutil.Process, folder: Path) -> bool:
+    try:
+        return Path(process.cwd()).is_relative_to(folder)
+    except (psutil.Error, OSError):
+        return False
