@@ -22,6 +22,7 @@ from kafka_ml_local.processes import write_atomically
 from kafka_ml_local.stack import status
 
 DEFAULT_PORT = 8000
+DEFAULT_KAFKA_PORT = 9092
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 _READY_FILE_SECONDS = 15
 
@@ -67,6 +68,7 @@ class Platform:
         started_here = not self.running
         try:
             yield "Kafka, PostgreSQL and an object store"
+            self._choose_kafka_port()
             self.stack.start()
             self._choose_port()
             environment = self.environment()
@@ -155,6 +157,11 @@ class Platform:
             return httpx.get(f"{self.url}/readyz", timeout=3).is_success
         except httpx.HTTPError:
             return False
+
+    def _choose_kafka_port(self) -> None:
+        """Take the port that clients expect, if it is free at the first start; later the broker keeps what it had."""
+        if not (self.stack.folder / "kafka").exists() and is_free(DEFAULT_KAFKA_PORT):
+            self.stack.broker.port = DEFAULT_KAFKA_PORT
 
     def _choose_port(self) -> None:
         if self.api.running:

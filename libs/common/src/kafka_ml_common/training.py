@@ -114,7 +114,11 @@ class TrainingSettings(BaseModel):
         description="what a message that can't be decoded does to the training: end it, or be counted and left out",
     )
     memory_mb: int = Field(
-        2048, strict=True, ge=256, le=1_048_576, description="memory that the model's process may use, in MiB"
+        2048,
+        strict=True,
+        ge=1024,
+        le=1_048_576,
+        description="memory that the model's process may use, in MiB; TensorFlow alone takes some 600",
     )
     timeout_seconds: int = Field(
         86_400, strict=True, ge=1, le=31_536_000, description="time that the whole training may take"

@@ -149,7 +149,11 @@ class InferenceSettings(BaseModel):
     )
     start_from: Literal["earliest", "latest"] = Field("earliest", description="where a new inference starts reading")
     memory_mb: int = Field(
-        2048, strict=True, ge=256, le=1_048_576, description="memory that the model's process may use, in MiB"
+        2048,
+        strict=True,
+        ge=1024,
+        le=1_048_576,
+        description="memory that the model's process may use, in MiB; TensorFlow alone takes some 600",
     )
 
 
