@@ -54,9 +54,9 @@ class Bus:
     """Sends commands and awaits events. Only events from now on are seen."""
 
     def __init__(self, bootstrap_servers: str) -> None:
-        self._producer = Producer({"bootstrap.servers": bootstrap_servers, "enable.idempotence": True})
-        # No group is needed: we read all partitions from their ends, and commit nothing.
+        # Before the first command is sent, so that no answer is missed.
         self._consumer = consumer_from_end(bootstrap_servers, EVENTS)
+        self._producer = Producer({"bootstrap.servers": bootstrap_servers, "enable.idempotence": True})
         self._seen: list[Event] = []
 
     def close(self) -> None:
@@ -144,12 +144,14 @@ def consumer_from_end(bootstrap_servers: str, topic: str) -> Consumer:
     Raises:
         RefusedError: the broker can't be reached, or has no such topic.
     """
+    # No group is needed to read all partitions and commit nothing, but librdkafka wants a name.
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap_servers,
             "group.id": f"example-{uuid.uuid4().hex}",
             "enable.auto.commit": False,
             "isolation.level": "read_committed",
+            "log_level": 2,  # a broker that can't be reached is told once, by our own error
         }
     )
     try:

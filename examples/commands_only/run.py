@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from data import predict, send_stream
-from events import Bus, RefusedError
+from events import CONTACT_SECONDS, Bus, RefusedError
 from sklearn.datasets import load_iris
 
 MODEL = Path(__file__).with_name("model.py")
@@ -68,9 +67,10 @@ def main(kafka: str) -> dict[str, Any]:
 
 def delete_topics(kafka: str, names: list[str]) -> None:
     """Delete those of the topics that were made."""
-    for future in AdminClient({"bootstrap.servers": kafka}).delete_topics(names).values():
-        with suppress(KafkaException):
-            future.result()
+    admin = AdminClient({"bootstrap.servers": kafka})
+    made = [name for name in names if name in admin.list_topics(timeout=CONTACT_SECONDS).topics]
+    for future in admin.delete_topics(made).values() if made else ():
+        future.result()
 
 
 def end_deployment(bus: Bus, deployment_id: int) -> None:
