@@ -37,6 +37,8 @@ def installation(url: str | None = None) -> Installation:
     """The installation named by `url`, by `KAFKA_ML_URL`, or else the one on this machine."""
     local = local_installation()
     chosen = url or os.environ.get("KAFKA_ML_URL") or (local.url if local else DEFAULT_URL)
+    # The address of the API itself is what many would copy.
+    chosen = chosen.rstrip("/").removesuffix("/api/v1")
     kafka = os.environ.get("KAFKA_ML_KAFKA_BOOTSTRAP_SERVERS")
     if kafka is None:
         kafka = local.kafka if local and local.url == chosen else "localhost:9092"

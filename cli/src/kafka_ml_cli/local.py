@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from kafka_ml_cli.context import home
+from kafka_ml_cli.context import home, local_installation
 from kafka_ml_cli.output import console, errors, print_json, print_list
 from kafka_ml_cli.platform import Platform
 from kafka_ml_common.errors import NotFoundError
@@ -69,7 +69,9 @@ def show_status(as_json: Json = False) -> None:
         }
         for part in parts
     ]
-    print_list(items, ["name", "state", "pid", "memory_mb", "address", "log"], as_json=as_json, empty="")
+    print_list(items, ["name", "state", "pid", "memory_mb", "address"], as_json=as_json, empty="")
+    if not as_json and (known := local_installation()) is not None:
+        console.print(f"\nexport KAFKA_ML_URL={known.url}\nexport KAFKA_ML_KAFKA_BOOTSTRAP_SERVERS={known.kafka}")
     if not all(part.ready for part in parts):
         raise typer.Exit(1)
 

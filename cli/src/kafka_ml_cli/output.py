@@ -56,8 +56,8 @@ def print_one(item: Mapping[str, Any], *, as_json: bool, hide: Iterable[str] = (
         print_json(dict(item))
         return
     table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="bold")
-    table.add_column()
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
     hidden = set(hide)
     for name, value in item.items():
         if value not in (None, "", [], {}) and name not in hidden:
@@ -76,6 +76,8 @@ def cell(name: str, value: Any) -> str:
         return f"{value:,.4g}"
     if isinstance(value, str) and name.endswith("_at"):
         return datetime.fromisoformat(value).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, dict) and value and all(isinstance(number, int | float) for number in value.values()):
+        return escape(", ".join(f"{key} {number:.4g}" for key, number in value.items()))
     if isinstance(value, dict | list):
         return escape(json.dumps(value, default=str))
     return escape(str(value))
