@@ -36,7 +36,14 @@ class Reporter:
 
     def __init__(self, kafka: KafkaSettings, spec: InferenceSpec, replica: int) -> None:
         self._producer = Producer(
-            kafka.confluent() | {"enable.idempotence": True, "linger.ms": 5, "reconnect.backoff.max.ms": 2_000},
+            kafka.confluent()
+            | {
+                "enable.idempotence": True,
+                "linger.ms": 5,
+                "reconnect.backoff.max.ms": 2_000,
+                # As aiokafka and Java clients do, so that events of one resource are in one partition whoever sends them.
+                "partitioner": "murmur2_random",
+            },
             logger=log,
         )
         self._source = f"/inferences/{spec.inference_id}/{replica}"

@@ -35,6 +35,8 @@ class Reporter:
             settings.confluent()
             | {
                 "client.id": "kafka-ml-trainer",
+                # As aiokafka and Java clients do, so that events of one resource are in one partition whoever sends them.
+                "partitioner": "murmur2_random",
                 "enable.idempotence": True,
                 "linger.ms": 2,
                 "delivery.timeout.ms": _DELIVERY_SECONDS * 1000,
