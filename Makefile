@@ -5,7 +5,7 @@ RUN := .venv/bin
 SOURCES := libs sinks services cli examples benchmarks tests conftest.py
 MANIFESTS := pyproject.toml uv.lock $(wildcard libs/*/pyproject.toml services/*/pyproject.toml) sinks/pyproject.toml cli/pyproject.toml
 
-.PHONY: demo test lint format up down bench clean
+.PHONY: demo test test-thorough lint format up down bench clean
 
 demo: .venv/.synced ## the main job: train two models from a stream, deploy the better one, predict on another
 	@$(RUN)/kafka-ml demo
@@ -16,8 +16,11 @@ up: .venv/.synced ## start the platform on this machine and keep it
 down: .venv/.synced ## end it; data is kept
 	@$(RUN)/kafka-ml down
 
-test: .venv/.synced ## every test, on a real broker, database and object store
+test: .venv/.synced ## the tests, on a real broker, database and object store
 	$(RUN)/pytest -q
+
+test-thorough: .venv/.synced ## the tests that take long: faults injected again and again
+	$(RUN)/pytest -q -m thorough
 
 lint: .venv/.synced ## style, types, and who imports whom
 	$(RUN)/ruff check $(SOURCES)

@@ -113,7 +113,7 @@ class Outside:
     deployment_id: int = field(default_factory=lambda: random.randint(1000, 2**31))
 
     def send(self, *records: Record) -> None:
-        producer = Producer({"bootstrap.servers": self.kafka})
+        producer = Producer({"bootstrap.servers": self.kafka, "message.max.bytes": 12 << 20})
         for record in records:
             producer.produce(record.topic, record.value, record.key, headers=list(record.headers))
         assert producer.flush(DEADLINE) == 0
@@ -218,6 +218,7 @@ def test_garbage_becomes_a_dead_letter_and_the_next_stream_is_matched(outside: O
         Record(topics.CONTROL, garbage, b"{}"),
         Record(topics.CONTROL, b"\x01", garbage),
         Record(topics.DEPLOYMENTS, garbage, b"[]"),
+        Record(topics.CONTROL, garbage, b"x" * (8 << 20)),
     )
     outside.announce(outside.data(topic))
     log.wait_for(of_type(TrainingSpec, outside))

@@ -20,6 +20,7 @@ from prometheus_client import Counter
 
 from kafka_ml_common import topics
 from kafka_ml_common.cloudevents import Envelope, Message, Record, decode, encode
+from kafka_ml_common.dead_letters import dead_letter
 from kafka_ml_common.errors import KafkaMLError, UnavailableError
 from kafka_ml_common.settings import KafkaSettings
 from kafka_ml_common.telemetry import current_traceparent, traceparent
@@ -94,15 +95,12 @@ class Publisher:
 
     async def dead_letter(self, record: Record, reason: KafkaMLError) -> None:
         """Put a message that can't be processed where operators find it, with headers that say from where and why."""
-        origin = {
-            "kafka-ml-source": self._source,
-            "kafka-ml-input": f"{record.topic}:{record.partition}:{record.offset}",
-            "kafka-ml-reason": reason.code,
-            "kafka-ml-message": str(reason)[:2000],
-        }
-        headers = record.headers + tuple((name, text.encode()) for name, text in origin.items())
-        await self.send(Record(topics.DEAD_LETTERS, record.key, record.value, headers))
-        log.warning("dead letter", input=origin["kafka-ml-input"], reason=origin["kafka-ml-message"])
+        position = f"{record.topic}:{record.partition}:{record.offset}"
+        value, why = dead_letter(
+            record.value, source=self._source, position=position, code=reason.code, message=str(reason)
+        )
+        await self.send(Record(topics.DEAD_LETTERS, record.key, value, (*record.headers, *why)))
+        log.warning("dead letter", input=position, reason=str(reason))
 
 
 Handler = Callable[[Envelope[M], Record], Awaitable[None]]

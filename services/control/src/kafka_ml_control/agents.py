@@ -67,7 +67,7 @@ async def until_available(work: Callable[[], Awaitable[None]]) -> None:
 
 
 def read_announcement(record: Record) -> Announcement:
-    """The data stream that a control message tells of, in either form of wire.md's key.
+    """The data stream that a control message tells of, whichever form its key has.
 
     Raises:
         InvalidError: key or value are no form that is known.

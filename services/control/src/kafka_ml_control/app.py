@@ -1,7 +1,7 @@
 """The Faust app: its table, its connections, and the topics that it reads.
 
 Faust commits offsets after the table's changelog is flushed, and the agent emits before it changes the table. So whatever line a crash
-falls on, what is read again afterwards leads to the same workloads and events, whose ids are the same.
+falls on, what is read again afterwards leads to the same workloads, whose ids are the same, and to events that say the same once more.
 """
 
 import os
@@ -79,6 +79,8 @@ app = ControlApp(
     topic_allow_declare=False,
     topic_disable_leader=True,
     consumer_auto_offset_reset="earliest",
+    # A pairing holds its deployment with the code of all models, which the API keeps below what a broker takes.
+    producer_max_request_size=8 << 20,
     broker_commit_interval=0.5,
     # A worker that was killed holds its partitions until the group gives it up; Faust's own default for that is a minute.
     broker_session_timeout=10.0,

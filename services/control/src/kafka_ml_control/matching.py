@@ -14,7 +14,7 @@ from kafka_ml_common.streams import ControlMessage, StreamRange
 from kafka_ml_common.workloads import DeploymentRequest, TrainingSpec
 
 MAX_EARLY_STREAMS = 20
-"""Streams kept for a deployment that is not known yet; the oldest go first. Ids are anyone's to invent, so memory must be bounded."""
+"""Streams kept for a deployment that is not known yet; the oldest go first, so that no sender can make one id's entry grow without bound."""
 
 
 class Announcement(BaseModel):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import Message
 
+from kafka_ml_common.dead_letters import dead_letter
 from kafka_ml_common.workloads import InferenceSpec
 
 Headers = list[tuple[str, bytes | None]]
@@ -14,11 +15,6 @@ INFERENCE_HEADER = "kafka-ml-inference"
 MODEL_HEADER = "kafka-ml-model-version"
 INPUT_HEADER = "kafka-ml-input"
 LINEAGE = frozenset({INFERENCE_HEADER, MODEL_HEADER, INPUT_HEADER})
-
-MAX_DEAD_LETTER_BYTES = 512 << 10
-"""A longer message is cut: the dead-letter topic need not allow what the input topic does, and the input is named."""
-
-_REASON_CHARACTERS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +47,10 @@ class Lineage:
 
     def dead_letter(self, message: Message, code: str, reason: str) -> tuple[bytes | None, Headers]:
         """Value and headers of the dead letter for a message."""
-        value = message.value()
-        headers = self.prediction_headers(message)
-        headers += [
-            ("kafka-ml-source", self.source.encode()),
-            ("kafka-ml-reason", code.encode()),
-            ("kafka-ml-message", reason[:_REASON_CHARACTERS].encode(errors="replace")),
-        ]
-        if value is not None and len(value) > MAX_DEAD_LETTER_BYTES:
-            headers.append(("kafka-ml-cut-from-bytes", b"%d" % len(value)))
-            value = value[:MAX_DEAD_LETTER_BYTES]
-        return value, headers
+        position = f"{self.topic.decode()}:{message.partition()}:{message.offset()}"
+        value, why = dead_letter(message.value(), source=self.source, position=position, code=code, message=reason)
+        kept = [header for header in message.headers() or () if header[0] not in LINEAGE]
+        return value, [*kept, *self.fixed, *why]
 
 
 def output_partition(input_partition: int, output_partitions: int) -> int:
