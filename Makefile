@@ -47,4 +47,5 @@ clean:
 .tools/bin/uv:
 	@echo "Installing uv into .tools ..."
 	@(python3 -m venv .tools && .tools/bin/python -m pip install --quiet --disable-pip-version-check uv) \
-	|| (rm -rf .tools && python3 -m pip install --quiet --target .tools/lib uv && mkdir -p .tools/bin && ln -s ../lib/bin/uv .tools/bin/uv)
+	|| (rm -rf .tools && python3 -m pip install --quiet --target .tools/lib uv && mkdir -p .tools/bin && ln -s ../lib/bin/uv .tools/bin/uv) \
+	|| (echo "Neither venv nor pip works with this Python. Install one (on Debian: apt install python3-venv), or uv, and try again." >&2; exit 1)

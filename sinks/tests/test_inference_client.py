@@ -1,5 +1,6 @@
 """The inference client, against a stand-in for an inferer that works as the real one does: transactions, headers copied."""
 
+import asyncio
 import threading
 from contextlib import contextmanager
 
@@ -119,6 +120,38 @@ def test_predictions_that_do_not_come_are_counted(kafka, topics):
     ):
         client.predict(np.arange(10, dtype=np.float32)[:, None].repeat(2, 1), timeout=3)
     assert (caught.value.received, caught.value.expected) == (9, 10)
+
+
+def test_a_slow_source_does_not_use_up_the_time_for_answers(kafka, topics):
+    source, target = topics(), topics()
+    answered = threading.Event()
+
+    def slowly():
+        yield np.array([1, 2], np.float32)
+        answered.wait(1.5)  # longer than the answers may take; nothing is on its way meanwhile
+        yield np.array([3, 4], np.float32)
+
+    with (
+        inferer(kafka, source, target, codec_for("RAW", RAW)),
+        InferenceClient(kafka, source, target, input_format="RAW", input_config=RAW) as client,
+    ):
+        client.predict(np.zeros((1, 2), np.float32))  # whatever takes long the first time is done
+        rows = list(client.stream(slowly(), timeout=1, window=2))
+    assert [row.tolist() for row in rows] == [[3, 2], [7, 4]]
+
+
+async def test_who_stops_waiting_does_not_let_the_next_call_take_its_answers(kafka, topics):
+    source, target = topics(), topics()
+    x = np.random.default_rng(3).random((200, 2), np.float32)
+    with inferer(kafka, source, target, codec_for("RAW", RAW), ignore=lambda row: row[0] > 1):
+        async with AsyncInferenceClient(kafka, source, target, input_format="RAW", input_config=RAW) as client:
+            await client.predict(x[:1])
+            never = np.full((1, 2), 2, np.float32)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await client.predict(never, timeout=2)
+            rows = await client.predict(x)
+    assert np.allclose(rows[:, 0], x.sum(1))
 
 
 def test_avro_records_and_rows_are_asked_alike(kafka, topics):

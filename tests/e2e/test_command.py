@@ -89,7 +89,8 @@ def _processes_of(folder: Path) -> Sequence[Mapping[str, object]]:
     found = []
     for process in psutil.process_iter():
         try:
-            if str(folder) in f"{process.cwd()} {' '.join(process.cmdline())}":
+            told = [process.cwd(), *process.cmdline(), *process.environ().values()]
+            if process.pid != os.getpid() and any(str(folder) in text for text in told):
                 found.append(process.as_dict(["pid", "cmdline"]))
         except psutil.Error:
             continue

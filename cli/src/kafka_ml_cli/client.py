@@ -82,7 +82,7 @@ class Client:
                 for piece in response.iter_bytes():
                     file.write(piece)
             part.replace(target)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._unreachable(error) from error
         finally:
             part.unlink(missing_ok=True)
@@ -99,7 +99,7 @@ class Client:
                 for line in response.iter_lines():
                     if line.startswith("data:"):
                         yield json.loads(line[5:])
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._unreachable(error) from error
 
     def wait(self, path: str, ended: frozenset[str], *, seconds: float, every: float = 0.25) -> Iterator[Document]:
@@ -124,11 +124,16 @@ class Client:
     def _ask(self, method: str, path: str, **arguments: Any) -> Document:
         try:
             response = self._http.request(method, path, **arguments)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._unreachable(error) from error
         if response.status_code >= httpx.codes.BAD_REQUEST:
             raise _error_of(response)
-        return dict(response.json()) if response.content else {}
+        try:
+            return dict(response.json()) if response.content else {}
+        except ValueError as error:
+            raise UnavailableError(
+                f"What answers at {self.url} is no Kafka-ML.", advice="Set KAFKA_ML_URL to where the API runs."
+            ) from error
 
     def _unreachable(self, error: Exception) -> UnavailableError:
         return UnavailableError(

@@ -6,7 +6,7 @@ deployed between two topics; digits that no model has seen are predicted through
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from sklearn.datasets import load_digits
 from kafka_ml_cli.client import Client, Document
 from kafka_ml_cli.context import Installation
 from kafka_ml_cli.output import console
-from kafka_ml_common.errors import KafkaMLError
+from kafka_ml_common.errors import ConflictError, KafkaMLError
 from kafka_ml_sinks import InferenceClient, RawSink
 
 EPOCHS = 15
@@ -115,7 +115,8 @@ def run(installation: Installation, report: Report) -> None:
         try:
             report.predictions = _predict(installation.kafka, digits)
         finally:
-            api.post(f"inferences/{inference['id']}/stop")
+            with suppress(ConflictError):  # one that has failed can't be stopped, and its reason is what counts
+                api.post(f"inferences/{inference['id']}/stop")
         for _ in api.wait(f"inferences/{inference['id']}", frozenset({"stopped", "failed"}), seconds=60):
             pass
     if report.predictions["accuracy"] <= ACCURACY_TO_REACH:
@@ -128,6 +129,8 @@ def _valid_model(api: Client, name: str, code: str) -> int:
     model = (
         known[0] if known else api.post("models", {"name": name, "description": "From `kafka-ml demo`", "code": code})
     )
+    if model["state"] == "invalid":  # a run that was cut off may have stopped its check
+        api.post(f"models/{model['id']}/validate")
     *_, model = api.wait(f"models/{model['id']}", frozenset({"valid", "invalid"}), seconds=180)
     if model["state"] != "valid":
         raise KafkaMLError(f"Model {name} is invalid: {model['failure']['message']}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from kafka_ml_cli.context import home, local_installation
 from kafka_ml_cli.output import console, errors, print_json, print_list
@@ -47,12 +48,10 @@ def up(
 def down() -> None:
     """End the platform on this machine. Data and logs are kept."""
     platform = Platform(home())
-    if not platform.running:
-        console.print("Nothing runs.")
-        return
+    ran = platform.running
     with console.status("Stopping ..."):
         platform.stop()
-    console.print(f"Ended. Data and logs are kept in {platform.folder}.")
+    console.print("Nothing ran." if not ran else f"Ended. Data and logs are kept in {platform.folder}.")
 
 
 def show_status(as_json: Json = False) -> None:
@@ -125,4 +124,4 @@ def report_failure(message: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"ok": False, "error": message})
     else:
-        errors.print(f"[red]✗[/red] {message}", highlight=False, markup=True)
+        errors.print(f"[red]✗[/red] {escape(message)}", highlight=False)

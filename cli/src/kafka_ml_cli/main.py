@@ -68,5 +68,10 @@ def entry() -> None:
     try:
         app()
     except KafkaMLError as error:
-        local.report_failure(str(error), as_json="--json" in sys.argv)
-        sys.exit(1)
+        message = str(error)
+    except OSError as error:
+        message = f"{error}. Is the disk full, or the folder not yours? KAFKA_ML_HOME chooses another; `kafka-ml doctor` looks."
+    else:
+        return
+    local.report_failure(message, as_json="--json" in sys.argv)
+    sys.exit(1)

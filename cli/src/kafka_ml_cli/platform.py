@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from kafka_ml_common.errors import UnavailableError
+from kafka_ml_common.errors import ConflictError, UnavailableError
 from kafka_ml_local import Service, Stack, Status
 from kafka_ml_local.ports import free_port, is_free
 from kafka_ml_local.processes import write_atomically
@@ -24,6 +24,7 @@ from kafka_ml_local.stack import status
 DEFAULT_PORT = 8000
 DEFAULT_KAFKA_PORT = 9092
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
+_OF_ONE_SERVICE = ("KAFKA_ML_DATABASE_URL", "KAFKA_ML_METRICS_PORT", "KAFKA_ML_STATE_FOLDER")
 _READY_FILE_SECONDS = 15
 
 
@@ -43,6 +44,7 @@ class Platform:
     scheduler: Service = field(init=False)
 
     def __post_init__(self) -> None:
+        self.folder = self.folder.absolute()
         self.stack = Stack(self.folder / "stack")
         self.api = self._service("api", self._api_is_ready)
         self.control = self._service("control", self._touched("control"))
@@ -60,10 +62,13 @@ class Platform:
         return f"http://127.0.0.1:{self._known_port()}"
 
     def start(self) -> Generator[str, None, None]:
-        """Start what does not run, part by part, and yield what is being done. What was started is stopped again if a part fails.
+        """Start what does not run, part by part, and yield what is being done.
+
+        If a part fails and nothing ran before, what was started is stopped again.
 
         Raises:
             UnavailableError: a part did not start; names its log and the last lines.
+            ConflictError: the API runs on another port than the one that was chosen.
         """
         started_here = not self.running
         try:
@@ -95,8 +100,8 @@ class Platform:
 
     def _end_orphans(self) -> None:
         """End workloads whose scheduler was killed. A host works in its run folder, and a guest ends with its host."""
-        state = self.state_folder("scheduler")
-        orphans = [process for process in psutil.process_iter() if _works_in(process, state)]
+        state = self.state_folder("scheduler").resolve()
+        orphans = [process for process in psutil.process_iter() if _is_host_in(process, state)]
         for process in orphans:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
@@ -114,7 +119,11 @@ class Platform:
 
     def environment(self) -> dict[str, str]:
         """The variables of our services, without the database's address, which only the API gets."""
-        kept = {name: value for name, value in os.environ.items() if name in _PASSED_ON or name.startswith("KAFKA_ML_")}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name in _PASSED_ON or (name.startswith("KAFKA_ML_") and name not in _OF_ONE_SERVICE)
+        }
         stack = {name: value for name, value in self.stack.environment().items() if name != "KAFKA_ML_DATABASE_URL"}
         return kept | stack | {"KAFKA_ML_API_PORT": str(self._known_port()), "PYTHONUNBUFFERED": "1"}
 
@@ -125,12 +134,13 @@ class Platform:
     def _service(self, name: str, ready: Callable[[], bool], stop_within: float = 20) -> Service:
         return Service(
             name=name,
-            command=[sys.executable, "-m", f"kafka_ml_{name}"],
+            # Without -P the data folder, where it works, would be searched for modules.
+            command=[sys.executable, "-P", "-m", f"kafka_ml_{name}"],
             folder=self.folder,
             ready=ready,
             start_within=90,
             stop_within=stop_within,
-            working_folder=None,
+            working_folder=self.folder,
         )
 
     def _start(self, service: Service, environment: dict[str, str]) -> None:
@@ -165,8 +175,13 @@ class Platform:
 
     def _choose_port(self) -> None:
         if self.api.running:
+            if self.port not in (0, self._remembered_port()):
+                raise ConflictError(
+                    f"The API runs on port {self._remembered_port()} already.",
+                    advice="`kafka-ml down` first, then choose another.",
+                )
             return
-        wanted = [self.port] if self.port else [self._known_port(), DEFAULT_PORT]
+        wanted = [self.port] if self.port else [self._remembered_port(), DEFAULT_PORT]
         free = next((port for port in wanted if is_free(port)), None)
         if free is None and self.port:
             raise UnavailableError(
@@ -176,14 +191,18 @@ class Platform:
         write_atomically(self.folder / "api.port", str(self.port))
 
     def _known_port(self) -> int:
+        return self.port or self._remembered_port()
+
+    def _remembered_port(self) -> int:
         try:
-            return self.port or int((self.folder / "api.port").read_text())
+            return int((self.folder / "api.port").read_text())
         except (FileNotFoundError, ValueError):
             return DEFAULT_PORT
 
 
-def _works_in(process: psutil.Process, folder: Path) -> bool:
+def _is_host_in(process: psutil.Process, folder: Path) -> bool:
     try:
-        return Path(process.cwd()).is_relative_to(folder)
+        ours = process.cmdline()[-1:] in (["kafka_ml_trainer"], ["kafka_ml_inferer"])
+        return ours and Path(process.cwd()).is_relative_to(folder)
     except (psutil.Error, OSError):
         return False

@@ -190,6 +190,10 @@ class InferenceClient:
                 received += came
                 self._in_time(received, sent, deadline, timeout)
                 yield from _in_order(waiting)
+            if window is not None and not waiting:
+                deadline = (
+                    time.monotonic() + timeout
+                )  # the source may have been slow; nobody owed us anything meanwhile
             for value in values:
                 number = next(self._numbers)
                 waiting[number] = None
