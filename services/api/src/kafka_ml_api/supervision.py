@@ -45,7 +45,7 @@ class Part:
 
     async def step(self) -> None:
         """Carry out a step, trying again until it succeeds."""
-        await self._keep_trying()
+        await self._keep_trying(self._run)
         self.done.set()
 
     async def keep(self, *after: Part) -> None:
@@ -53,17 +53,21 @@ class Part:
         for step in after:
             await step.done.wait()
         while True:
-            self.problem = None
-            await self._keep_trying()
+            await self._keep_trying(self._run_on)
             RESTARTS.labels(self.name).inc()
             log.error("a part ended and is started again", part=self.name)
             await asyncio.sleep(_FIRST_PAUSE_SECONDS)
 
-    async def _keep_trying(self) -> None:
+    async def _run_on(self) -> None:
+        """Run what does not end. It is well from its start on, and its last failure over; what `healthy` says holds besides."""
+        self.problem = None
+        await self._run()
+
+    async def _keep_trying(self, run: Callable[[], Awaitable[None]]) -> None:
         pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
-                await self._run()
+                await run()
             except KafkaMLError as error:
                 self.problem = str(error)
                 log.warning("will try again", part=self.name, error=self.problem, pause=pause)
