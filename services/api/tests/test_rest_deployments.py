@@ -1,17 +1,20 @@
 """From deployment to inference over REST. What control, trainers and inferers would say is put into the rows by hand."""
 
+import asyncio
 import io
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from httpx import AsyncClient
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from kafka_ml_api.housekeeping import Housekeeping
+from kafka_ml_api.models import service as models
 from kafka_ml_api.states import DeploymentState, InferenceState, ResultState, VersionState
 from kafka_ml_api.tables import Datasource, Deployment, Inference, ModelVersion, Result, ResultEpoch
 from kafka_ml_common.objects import model_key
+from kafka_ml_common.requests import ModelUpdate
 from kafka_ml_common.streams import ControlMessage, InputFormat
 
 CODE = "model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])\nmodel.compile(loss='mse')"
@@ -130,6 +133,28 @@ async def test_a_trained_model_is_downloaded_whole(trained: AsyncClient):
     assert download.headers["content-disposition"] == 'attachment; filename="result-1.keras"'
     head = await trained.head("/results/1/model")
     assert (head.status_code, head.headers["content-length"], head.content) == (200, "5", b"")
+
+
+async def test_a_result_goes_only_after_its_deployment_has_ended(configured: AsyncClient, app: FastAPI):
+    await configured.post("/deployments", json={"configuration_id": 1})
+    async with app.state.database.transaction() as session:
+        await session.execute(update(Deployment).values(state=DeploymentState.RUNNING))
+        await session.execute(update(Result).where(Result.id == 1).values(state=ResultState.FAILED))
+    refused = await configured.delete("/results/1")
+    assert refused.status_code == 409
+    assert refused.json()["advice"]
+
+
+async def test_a_model_that_is_changed_at_the_same_moment_is_deployed_as_it_was_or_refused(
+    configured: AsyncClient, app: FastAPI
+):
+    async with app.state.database.transaction() as session:
+        await models.update(session, 1, ModelUpdate(code="model = 2"), None)
+        deploying = asyncio.create_task(configured.post("/deployments", json={"configuration_id": 1}))
+        async with asyncio.timeout(20), app.state.database.connection() as other:
+            while not await other.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
+                assert not deploying.done()
+    assert (await deploying).status_code == 409  # the new version is being validated
 
 
 async def test_a_deleted_result_takes_its_stored_model_with_it(trained: AsyncClient, app: FastAPI):

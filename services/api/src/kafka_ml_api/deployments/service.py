@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from kafka_ml_api import outbox
@@ -136,17 +136,17 @@ async def delete(session: AsyncSession, deployment_id: int) -> None:
 
 
 async def _valid_codes(session: AsyncSession, model_ids: Sequence[int]) -> list[ModelCode]:
-    rows = await session.execute(
-        select(Model, ModelVersion)
-        .join(ModelVersion, (ModelVersion.model_id == Model.id) & (ModelVersion.version == Model.current_version))
-        .where(Model.id.in_(model_ids))
-        .order_by(Model.id)
-        .with_for_update(key_share=True, read=True)
+    # Two statements: one that joins them, and has waited for whoever changes a model, sees its new number with the old versions.
+    locked = select(Model).where(Model.id.in_(model_ids)).order_by(Model.id).with_for_update(key_share=True, read=True)
+    models = {model.id: model for model in await session.scalars(locked)}
+    current = tuple_(ModelVersion.model_id, ModelVersion.version).in_(
+        [(model.id, model.current_version) for model in models.values()]
     )
-    found = {model.id: (model, version) for model, version in rows}
+    # Judged as it is now, also while the projector is about to judge it.
+    versions = {version.model_id: version for version in await session.scalars(select(ModelVersion).where(current))}
     codes = []
     for model_id in model_ids:
-        model, version = found[model_id]
+        model, version = models[model_id], versions[model_id]
         if version.state is VersionState.VALIDATING:
             raise ConflictError(
                 f"Model {model_id} ({model.name}) is still being validated.",

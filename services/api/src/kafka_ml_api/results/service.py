@@ -19,8 +19,8 @@ from kafka_ml_api.results.schemas import (
     ResultQuery,
     ResultView,
 )
-from kafka_ml_api.states import RESULT
-from kafka_ml_api.tables import DiscardedFolder, Inference, Model, Result, ResultEpoch
+from kafka_ml_api.states import DEPLOYMENT
+from kafka_ml_api.tables import Deployment, DiscardedFolder, Inference, Model, Result, ResultEpoch
 from kafka_ml_common import topics
 from kafka_ml_common.errors import ConflictError, NotFoundError
 from kafka_ml_common.messages import ConfusionMatrix
@@ -153,16 +153,19 @@ async def delete(session: AsyncSession, result_id: int) -> None:
 
     Raises:
         NotFoundError: there is no such result.
-        ConflictError: its training has not ended.
+        ConflictError: its deployment has not ended, whose state follows from all its results.
         InUseError: an inference uses it.
     """
-    result = await session.get(Result, result_id, with_for_update=True)
-    if result is None:
+    # The deployment first, as everybody locks.
+    deployment_id = (await find(session, result_id)).deployment_id
+    deployment = await session.get(Deployment, deployment_id, with_for_update=True)
+    result = await session.get(Result, result_id, with_for_update=True, populate_existing=True)
+    if result is None or deployment is None:
         raise _missing(result_id)
-    if not RESULT.is_final(result.state):
+    if not DEPLOYMENT.is_final(deployment.state):
         raise ConflictError(
-            f"Result {result_id} is {result.state}.",
-            advice=f"Stop deployment {result.deployment_id} first, and wait until it has ended.",
+            f"Deployment {deployment_id}, which result {result_id} belongs to, is {deployment.state}.",
+            advice=f"Stop deployment {deployment_id}, or wait until it has ended.",
         )
     users = await inferences_of(session, [result_id])
     if users:
