@@ -99,6 +99,7 @@ async def test_only_json_is_taken(api: AsyncClient):
     [
         ({"Origin": "http://evil.example"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Origin": "http://["}, 403),
         ({"Sec-Fetch-Site": "cross-site"}, 403),
         ({"Host": "evil.example"}, 421),
         ({"Host": "evil.example:8000", "Origin": "http://evil.example:8000"}, 421),

@@ -68,7 +68,7 @@ def _check_site(headers: Headers) -> None:
     origin = headers.get("origin")
     if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
         raise RefusedError("Requests from pages of another site are refused.")
-    if origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
+    if origin is not None and _site_of(origin) != headers.get("host", "").lower():
         raise RefusedError(f"Requests from pages of {origin[:200]} are refused.")
 
 
@@ -134,6 +134,13 @@ def _name_of(host: str) -> str:
         return (urlsplit(f"//{host}").hostname or "").lower()
     except ValueError:
         return ""
+
+
+def _site_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:  # an address that begins like IPv6 and isn't
+        return None
 
 
 def _digits(text: str | None) -> str:
