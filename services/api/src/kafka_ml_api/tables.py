@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy import BigInteger, Index, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kafka_ml_api.configurations.tables import Configuration, ConfigurationModel
@@ -40,6 +40,8 @@ class StoredEvent(Base):
         UniqueConstraint("source", "event_id"),
         Index(None, "subject", "id"),
         Index(None, "type", "id"),
+        Index(None, "correlation_id", "id", postgresql_where=text("correlation_id IS NOT NULL")),
+        Index(None, "time"),
     )
 
     id: Mapped[BigId]

@@ -64,6 +64,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
         sa.UniqueConstraint("source", "event_id", name=op.f("uq_events_source_event_id")),
     )
+    op.create_index(
+        op.f("ix_events_correlation_id_id"),
+        "events",
+        ["correlation_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("correlation_id IS NOT NULL"),
+    )
+    op.create_index(op.f("ix_events_time"), "events", ["time"], unique=False)
     op.create_index(op.f("ix_events_subject_id"), "events", ["subject", "id"], unique=False)
     op.create_index(op.f("ix_events_type_id"), "events", ["type", "id"], unique=False)
     op.create_table(
@@ -317,6 +325,12 @@ def downgrade() -> None:
     op.drop_table("idempotent_responses")
     op.drop_index(op.f("ix_events_type_id"), table_name="events")
     op.drop_index(op.f("ix_events_subject_id"), table_name="events")
+    op.drop_index(op.f("ix_events_time"), table_name="events")
+    op.drop_index(
+        op.f("ix_events_correlation_id_id"),
+        table_name="events",
+        postgresql_where=sa.text("correlation_id IS NOT NULL"),
+    )
     op.drop_table("events")
     op.drop_table("discarded_folders")
     op.drop_index(op.f("ix_datasources_deployment_id"), table_name="datasources")
