@@ -284,6 +284,7 @@ async def test_a_stream_that_matches_a_stopped_deployment_has_its_workloads_with
     expected = [(topics.WORKLOADS, f"training-{key}") for key in (rows.first, rows.second)]
     assert await rows.tombstones() == expected
     assert await rows.state() == ("stopped", "stopped", "stopped")
+    assert (await rows.get(Deployment, rows.deployment)).datasource_id is not None
 
 
 async def test_a_stream_announced_again_is_one_data_source(rows: Rows) -> None:
@@ -362,6 +363,17 @@ async def test_its_own_announcements_are_stored_and_answered_by_none(rows: Rows)
     await rows.happens(ResourceChanged(resource="results", id=rows.first, change="updated", state="running"))
     assert await rows.count(StoredEvent) == 1
     assert await rows.outbox() == []
+
+
+async def test_an_inference_runs_again_when_a_replica_with_its_model_reports(rows: Rows) -> None:
+    crashed = rows.status(
+        "inference", f"inferences/{rows.inference}", WorkloadState.PENDING, replicas_running=1, failure=OUT_OF_MEMORY
+    )
+    await rows.happens(rows.progress(0, 10), crashed, rows.progress(1, 5, generation=1))
+    assert (await rows.get(Inference, rows.inference)).state is InferenceState.PENDING
+    await rows.happens(rows.progress(1, 6))
+    inference = await rows.get(Inference, rows.inference)
+    assert (inference.state, inference.failure, inference.predicted) == (InferenceState.RUNNING, None, 16)
 
 
 async def test_an_event_that_no_row_can_hold_is_refused_and_leaves_nothing(rows: Rows) -> None:

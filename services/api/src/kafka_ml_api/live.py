@@ -33,6 +33,7 @@ DROPPED = Counter("kafka_ml_live_clients_dropped", "Clients of the event stream 
 _QUEUE = 1000
 _PAGE = 500
 _POLL_SECONDS = 5.0
+_START_SECONDS = 2.0
 _LONGEST_PAUSE_SECONDS = 5.0
 
 
@@ -99,12 +100,15 @@ class Hub:
         for client in self._clients:
             client.end()
 
-    def position(self) -> int:
-        """Number of the last event that was handed on: what is new comes after it.
+    async def position(self) -> int:
+        """Number of the last event that was handed on: what is new comes after it. Waits a moment for the hub's start.
 
         Raises:
             UnavailableError: the database could not be reached yet.
         """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_START_SECONDS):
+                await self._started.wait()
         if self._position is None:
             raise UnavailableError("Live updates can't begin: the database was not reached yet.")
         return self._position
@@ -112,15 +116,12 @@ class Hub:
     async def stream(self, wanted: Wanted, after: int) -> AsyncGenerator[StoredEventView, None]:
         """The events that follow on number `after`: those of the table, then new ones. Ends when the client is too slow, or the hub closes.
 
-        Waits until the hub has reached the database for the first time.
-
         Raises:
-            UnavailableError: the database can't be reached any more.
+            UnavailableError: the database can't be reached, or not any more.
         """
-        await self._started.wait()
         with self._joined(wanted) as client:
             # From here on the queue has what is new, so the table is read up to here.
-            position = self.position()
+            position = await self.position()
             async for event in self._stored(wanted, after, position):
                 yield event
             while not client.ended and (new := await client.queue.get()) is not None:

@@ -119,12 +119,14 @@ async def _stream_matched(event: StreamMatched, moment: Moment) -> None:
     for result_id in event.result_ids:
         if result_id not in wanted:
             outbox.withdraw(moment.session, topics.WORKLOADS, f"training-{result_id}")
-    if deployment is None or DEPLOYMENT.is_final(deployment.state):
+    if deployment is None:
         return
-    deployment.datasource_id = await moment.session.scalar(
-        select(Datasource.id).where(Datasource.fingerprint == event.fingerprint)
-    )
-    deployment.failure = None
+    source = await moment.session.scalar(select(Datasource.id).where(Datasource.fingerprint == event.fingerprint))
+    if DEPLOYMENT.is_final(deployment.state):
+        # Its results may have models all the same, and inferences with them ask what they were trained on.
+        deployment.datasource_id = deployment.datasource_id or source
+        return
+    deployment.datasource_id, deployment.failure = source, None
     for result in results:
         if result.id in event.result_ids:
             _move(result, ResultState.PENDING, moment)
@@ -262,8 +264,12 @@ async def _inference_ready(event: InferenceReady, moment: Moment) -> None:
 @apply.register
 async def _inference_progress(event: InferenceProgress, moment: Moment) -> None:
     inference = await _living_inference(event.inference_id, moment)
-    if inference is not None:
-        _show(inference, record(inference.progress, event))
+    if inference is None:
+        return
+    # A replica with today's model that reports does its work, whatever happened to another one since it told that it was ready.
+    if inference.state is InferenceState.PENDING and event.generation >= inference.generation:
+        _run(inference, moment)
+    _show(inference, record(inference.progress, event))
 
 
 @apply.register

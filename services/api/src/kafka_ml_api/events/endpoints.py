@@ -52,7 +52,7 @@ async def follow_events(
     """
     hub: Hub = request.app.state.hub
     # "From now on" is decided here, before the answer begins: what happens until its stream is read is part of it.
-    now = hub.position()
+    now = await hub.position()
     start = last_event_id if last_event_id is not None else after if after is not None else now
     events = hub.stream(Wanted(types or (), subjects or ()), start)
     return EventSourceResponse(_sent(events), ping=_HEARTBEAT_SECONDS, send_timeout=_SEND_SECONDS, sep="\n")
