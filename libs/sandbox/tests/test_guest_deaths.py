@@ -1,8 +1,10 @@
 """Every way in which model code fails, and the sentence that its author gets."""
 
+import os
 import re
 import signal
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -11,6 +13,7 @@ import pytest
 from kafka_ml_sandbox.deaths import GuestError, why_died
 from kafka_ml_sandbox.host import Guest
 from kafka_ml_sandbox.limits import Limits
+from kafka_ml_sandbox.usage import folder_bytes
 
 SMALL = Limits(
     memory_bytes=300 << 20, cpu_seconds=20, processes=20, open_files=64, file_bytes=8 << 20, output_bytes=10_000
@@ -159,6 +162,74 @@ def test_a_full_scratch_folder_is_stopped(guest: Guest, then: str) -> None:
     error = fail(guest, code, limits=replace(SMALL, open_files=1000, memory_bytes=8 << 30))
     assert error.reason == "disk_full"
     assert "more than 8 MiB" in error.message
+
+
+def test_a_removed_file_is_counted_whatever_its_folder_is_called(guest: Guest) -> None:
+    code = (
+        "import itertools, mmap, os\nos.mkdir('memfd:array'); kept = []\nfor n in itertools.count():\n"
+        "    f = open(f'memfd:array/{n} (deleted)', 'wb+'); f.write(bytes(1 << 20)); f.flush()\n"
+        "    m = mmap.mmap(f.fileno(), 0); os.remove(f.name); f.close(); kept.append(m)"
+    )
+    assert fail(guest, code, limits=replace(SMALL, memory_bytes=8 << 30)).reason == "disk_full"
+
+
+TAKE_MEMORY = "\nx = []\nwhile True: x.append(bytearray(1 << 20))"
+RENAME = "import ctypes; ctypes.CDLL(None).prctl(15, ctypes.c_char_p({name!r}), 0, 0, 0)"
+
+
+@pytest.mark.parametrize(
+    "hide",
+    [
+        RENAME.format(name=b"\xff\xfe"),
+        RENAME.format(name=b"\rRssAnon: -99999"),
+        "import mmap, os\nf = open(b'\\xff\\r (deleted)', 'wb+'); f.write(b'x'); f.flush(); m = mmap.mmap(f.fileno(), 0); os.remove(f.name)",
+    ],
+)
+def test_names_of_a_guests_own_choosing_do_not_blind_the_watch(guest: Guest, hide: str) -> None:
+    error = fail(guest, hide + "\nimport time; time.sleep(0.8)" + TAKE_MEMORY)
+    assert error.reason == "out_of_memory"
+
+
+@pytest.mark.usefixtures("without_bubblewrap")
+def test_a_guest_that_forbids_to_be_looked_at_is_stopped(start_guest: Any) -> None:
+    if os.getuid() == 0:
+        code = "import time; time.sleep(60)"  # nothing is hidden from root
+        assert fail(start_guest(), code, timeout=0.5).reason == "timeout"
+        return
+    code = "import ctypes, time; ctypes.CDLL(None).prctl(4, 0, 0, 0, 0); time.sleep(60)"  # PR_SET_DUMPABLE
+    assert fail(start_guest(), code).reason == "unwatched"
+
+
+def test_a_guest_that_cant_be_watched_is_stopped(guest: Guest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def blind(*_: object, **__: object) -> None:
+        raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "as an unknown trick might")
+
+    monkeypatch.setattr("kafka_ml_sandbox.process.hidden_bytes", blind)
+    error = fail(guest, "while True: pass")
+    assert error.reason == "unwatched"
+    assert "could not be measured" in error.message
+
+
+def test_a_folder_that_cant_be_listed_counts_as_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "plain").write_bytes(bytes(5000))
+    (tmp_path / "link").symlink_to("/usr")
+    assert 0 < folder_bytes(tmp_path) < 30_000
+    scandir = os.scandir
+
+    def refuse(path: str) -> Any:
+        if path.endswith("locked"):
+            raise PermissionError(path)
+        return scandir(path)
+
+    (tmp_path / "locked").mkdir(mode=0o300)
+    monkeypatch.setattr(os, "scandir", refuse)  # as for any user but root
+    assert folder_bytes(tmp_path) == 1 << 62
+
+
+def test_folders_nested_deeper_than_the_kernel_can_name_count_as_full(guest: Guest) -> None:
+    error = fail(guest, "import os, time\nfor _ in range(1500): os.mkdir('deep'); os.chdir('deep')\ntime.sleep(60)")
+    assert error.reason == "disk_full"
+    assert "can't be measured" in error.message
 
 
 @pytest.mark.parametrize(

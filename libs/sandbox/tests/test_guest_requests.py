@@ -137,6 +137,17 @@ def test_a_module_that_does_not_exist_is_told_at_the_start(tmp_path: Path) -> No
     assert raised.value.reason == "start"
 
 
+def test_a_guest_that_the_machine_cant_start_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise BlockingIOError("Resource temporarily unavailable")
+
+    monkeypatch.setattr("kafka_ml_sandbox.host.spawn", refuse)
+    with pytest.raises(GuestError, match="Resource temporarily unavailable") as raised:
+        Guest.start("code_guest", tmp_path / "guest")
+    assert raised.value.reason == "start"
+    assert not (tmp_path / "guest").exists()
+
+
 def test_a_guest_that_is_not_ready_in_time_is_killed(guest: Guest) -> None:
     with pytest.raises(GuestError, match="not ready within"):
         guest.ready(timeout=0.001)

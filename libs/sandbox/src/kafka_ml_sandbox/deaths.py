@@ -15,7 +15,7 @@ class GuestError(Exception):
 
         Args:
             reason: a code: "raised" (the user's code did), "exited", "out_of_memory", "cpu_limit", "timeout",
-                "too_many_processes", "disk_full", "crashed", "killed", "protocol", "start" or "closed".
+                "too_many_processes", "disk_full", "unwatched", "crashed", "killed", "protocol", "start" or "closed".
             message: one sentence for users, with advice.
             traceback: the frames of the user's code only.
             line: the line of the user's code.
@@ -63,7 +63,15 @@ def why_stopped(cause: str, limits: Limits | None, timeout: float | None, detail
                 f"The model started more than {limits.processes} processes or threads: models must not start their own."
             )
         case "disk_full" if limits:
-            return f"The model wrote more than {size(limits.file_bytes)} to its scratch folder: write less, or raise the limit."
+            return (
+                f"The model wrote more than {size(limits.file_bytes)} to its scratch folder, or folders that can't be measured: "
+                "write less, or raise the limit."
+            )
+        case "unwatched":
+            return (
+                "What the model's process uses could not be measured any more, so it was stopped: models must not hide their "
+                "processes or rename them."
+            )
         case "protocol":
             return f"The model's process broke the protocol with its host ({detail}) and was stopped: model code must not use the channel."
         case _:

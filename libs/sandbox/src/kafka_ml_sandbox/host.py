@@ -99,27 +99,16 @@ class Guest:
             inner += ["--preload", name]
         paths = [*(str(path.absolute()) for path in python_path), *(str(path.parent) for path in own_code)]
         variables = environment_of(seen, paths, threads) | dict(environment or {})
-        if obstacle:
-            logger.warning("guests run with limits alone, they can read what this user can read: %s", obstacle)
-            guest._hold(spawn([*inner, "--child"], variables, folder / "scratch"), None)
-            return guest
-        visible = [*own_code, *readable, *python_path]
-        told, tell = os.pipe()
-        refused = open_program()
-        passed = [tell] if refused is None else [tell, refused]
         try:
-            command = bubblewrap.command([*inner, "--own-namespace"], folder, variables, visible, tell, refused)
-            spawned = spawn(command, {}, folder, passed)
-        except BaseException:
-            os.close(told)
-            raise
-        finally:
-            for descriptor in passed:
-                os.close(descriptor)
-        try:
-            init = read_init(told, start_timeout)
-        finally:
-            os.close(told)
+            if obstacle:
+                logger.warning("guests run with limits alone, they can read what this user can read: %s", obstacle)
+                spawned, init = spawn([*inner, "--child"], variables, folder / "scratch"), None
+            else:
+                visible = [*own_code, *readable, *python_path]
+                spawned, init = _spawn_isolated(inner, folder, variables, visible, start_timeout)
+        except OSError as error:
+            guest.close()
+            raise GuestError("start", f"The machine can't start the model's process: {error}.") from error
         guest._hold(spawned, init)
         return guest
 
@@ -420,3 +409,22 @@ class Guest:
         finally:
             if made.descriptor is not None:
                 os.close(made.descriptor)
+
+
+def _spawn_isolated(
+    inner: Sequence[str], folder: Path, variables: Mapping[str, str], visible: Sequence[Path], timeout: float
+) -> "tuple[subprocess.Popen[bytes], int | None]":
+    """Start `inner` under bubblewrap; with the first process of its pid namespace, None when it failed. Raises OSError."""
+    told, tell = os.pipe()
+    try:
+        refused = open_program()
+        passed = [tell] if refused is None else [tell, refused]
+        try:
+            command = bubblewrap.command([*inner, "--own-namespace"], folder, variables, visible, tell, refused)
+            spawned = spawn(command, {}, folder, passed)
+        finally:
+            for descriptor in passed:
+                os.close(descriptor)
+        return spawned, read_init(told, timeout)
+    finally:
+        os.close(told)

@@ -58,6 +58,32 @@ def find(namespace: dict[str, Any]) -> keras.Model:
     return candidates[0][1]
 
 
+def inputs_of(model: keras.Model) -> list[Any] | None:
+    """The model's symbolic inputs, or None while they are not known."""
+    try:
+        inputs = model.inputs
+    except (AttributeError, ValueError):  # a class of the user's own, or a Sequential that only data will build
+        return None
+    return list(inputs) if inputs else None
+
+
+def input_shape(model: keras.Model) -> tuple[int | None, ...] | None:
+    """The shape of one sample that the model takes, with None for sizes left open; None where only data can tell."""
+    shape = _batch_shape(model)
+    return shape[1:] if shape else None
+
+
+def fixed_batch(model: keras.Model) -> int | None:
+    """How many samples the model takes at a time, where its input fixes that."""
+    shape = _batch_shape(model)
+    return shape[0] if shape else None
+
+
+def _batch_shape(model: keras.Model) -> tuple[int | None, ...] | None:
+    inputs = inputs_of(model)
+    return None if inputs is None or inputs[0].shape is None else tuple(inputs[0].shape)
+
+
 def _kind(value: object) -> str:
     if isinstance(value, type):
         return f"the class {value.__name__}: make an object of it"

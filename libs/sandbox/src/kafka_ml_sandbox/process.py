@@ -157,7 +157,7 @@ class GuestProcess:
             else:
                 time.sleep(_TICK)
             if time.monotonic() >= next_tick:
-                self._check()
+                self._check_or_stop()
                 next_tick = time.monotonic() + _TICK
         if self._init is None:
             self._kill()  # what outlived its parent
@@ -172,6 +172,14 @@ class GuestProcess:
         data = os.read(descriptor, 1 << 18)
         self.output.add(data)
         return bool(data)
+
+    def _check_or_stop(self) -> None:
+        """Check the limits; a guest that can't be watched has none, so it is stopped."""
+        try:
+            self._check()
+        except Exception:  # the watch's outermost frame: a guest may do what nobody thought of
+            logger.exception("the guest %s can't be watched and is stopped", self.pid)
+            self.stop("unwatched")
 
     def _check(self) -> None:
         if self._init is None:

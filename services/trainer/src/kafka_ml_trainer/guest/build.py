@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kafka_ml_sandbox.keras_model import NoModelError, run
+from kafka_ml_sandbox.keras_model import NoModelError, input_shape, inputs_of, run
 from kafka_ml_trainer.guest.problems import ModelError, explain
 
 
@@ -52,21 +52,6 @@ def check(model: keras.Model) -> None:
         )
     if model.built and not model.layers and not model.weights:
         raise ModelError("The model has no layers.", code="no_model")
-
-
-def inputs_of(model: keras.Model) -> list[Any] | None:
-    """The model's symbolic inputs, or None while they are not known."""
-    try:
-        inputs = model.inputs
-    except (AttributeError, ValueError):
-        return None
-    return list(inputs) if inputs else None
-
-
-def input_shape(model: keras.Model) -> tuple[int | None, ...] | None:
-    """The shape of one sample that the model takes, or None where only data can tell."""
-    inputs = inputs_of(model)
-    return None if inputs is None or inputs[0].shape is None else tuple(inputs[0].shape[1:])
 
 
 def output_shape(model: keras.Model) -> tuple[int | None, ...] | None:

@@ -9,7 +9,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from kafka_ml_trainer.guest.build import input_shape, loss_name
+from kafka_ml_sandbox.keras_model import input_shape
+from kafka_ml_trainer.guest.build import loss_name
 from kafka_ml_trainer.guest.problems import ModelError, explain
 
 ELEMENTWISE = ("mean_squared", "mean_absolute", "huber", "log_cosh", "logcosh", "mse", "mae", "binary_crossentropy")
