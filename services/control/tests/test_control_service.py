@@ -17,9 +17,11 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from kafka_ml_common import topics
 from kafka_ml_common.cloudevents import Envelope, Message, Record, decode, encode
 from kafka_ml_common.messages import EVENT_TYPES, StreamMatched, StreamRecorded, StreamRefused
-from kafka_ml_common.streams import ControlMessage
+from kafka_ml_common.settings import KafkaSettings
+from kafka_ml_common.streams import ControlMessage, StreamRange
 from kafka_ml_common.training import TrainingSettings
 from kafka_ml_common.workloads import ENDED, DeploymentRequest, ModelCode, Target, TrainingSpec
+from kafka_ml_control.offsets import LogOffsets
 
 DEADLINE = 60
 
@@ -267,3 +269,15 @@ def test_a_deployment_whose_trainings_have_ended_is_forgotten_without_stopping_t
     other.withdraw()  # handled after the one above, so what that one caused is in the log by now
     log.wait_for(withdrawal(later.key))
     assert not [seen for seen in log.seen if withdrawal(record.key)(seen)]
+
+
+async def test_a_transactions_marker_is_no_record_that_waits(kafka: str, topic: str) -> None:
+    producer = Producer({"bootstrap.servers": kafka, "transactional.id": topic})
+    producer.init_transactions(DEADLINE)
+    producer.begin_transaction()
+    producer.produce(topic, b"one")
+    producer.commit_transaction(DEADLINE)
+    async with LogOffsets(KafkaSettings(bootstrap_servers=kafka)) as offsets:
+        assert await offsets.of([StreamRange(topic, 0, 0, 1)]) == {(topic, 0): (0, 2)}
+        assert await offsets.has_record(topic, 0, 0)
+        assert not await offsets.has_record(topic, 0, 1)

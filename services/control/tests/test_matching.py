@@ -88,8 +88,8 @@ def test_what_is_not_available_yet_is_refused_in_a_sentence() -> None:
 
 def test_progress_means_that_offsets_move_while_something_waits() -> None:
     progress = Progress(moved_at=0.0)
-    assert progress.observe({"t": 5}, {"t": 9}, now=1.0)
-    assert progress.observe({"t": 5}, {"t": 9}, now=50.0)
-    assert not progress.observe({"t": 5}, {"t": 9}, now=70.0)
-    assert progress.observe({"t": 6}, {"t": 9}, now=71.0)
-    assert progress.observe({"t": 9}, {"t": 9}, now=1000.0)
+    assert progress.observe({"t": 5}, waiting=True, now=1.0)
+    assert progress.observe({"t": 5}, waiting=True, now=20.0)
+    assert not progress.observe({"t": 5}, waiting=True, now=22.0)
+    assert progress.observe({"t": 6}, waiting=True, now=23.0)
+    assert progress.observe({"t": 6}, waiting=False, now=1000.0)

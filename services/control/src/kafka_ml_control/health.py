@@ -1,11 +1,15 @@
-"""Whether control makes progress: told by a file that is touched while it does.
+"""Whether control makes progress: told by a file that is touched while it does; and what is done when it does not.
 
 A running process proves nothing: a stream processor can sit there with its connections open and consume no more. So what counts is that
-the group's committed offsets reach the log's end, or at least move.
+the group's committed offsets reach the log's end, or at least move. Faust can lose sight of a record that is fetched in the moment in which
+partitions are assigned (its consumer gives up handing it on when the flow is suspended, and goes on behind it). The record's offset is not
+committed then, so starting anew reads it again; and since the same records lead to the same workloads, starting anew is always safe.
 """
 
 import os
+import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,50 +25,46 @@ from kafka_ml_control.app import APP_ID, ControlApp
 log = structlog.get_logger(__name__)
 
 _CHECK_SECONDS = 3.0
-_STALLED_AFTER_SECONDS = 60.0
-_SOURCES = tuple(StreamRange(topic, 0, 0, 0) for topic in (topics.DEPLOYMENTS, topics.CONTROL))
+_STALLED_AFTER_SECONDS = 20.0
+_SOURCES = (topics.DEPLOYMENTS, topics.CONTROL)
 
 
 @dataclass
 class Progress:
-    """Compares what is committed with what there is."""
+    """Compares what is committed with what waits."""
 
-    committed: dict[str, int] = field(default_factory=dict)
+    committed: Mapping[str, int] = field(default_factory=dict)
     moved_at: float = field(default_factory=time.monotonic)
 
-    def observe(self, committed: dict[str, int], ends: dict[str, int], now: float) -> bool:
-        """Whether the group keeps up: nothing waits, or something was committed within the last minute."""
-        waiting = any(end > committed.get(topic, 0) for topic, end in ends.items() if end)
+    def observe(self, committed: Mapping[str, int], *, waiting: bool, now: float) -> bool:
+        """Whether the group keeps up: nothing waits, or something was committed a short while ago."""
         if committed != self.committed or not waiting:
             self.committed, self.moved_at = committed, now
         return now - self.moved_at < _STALLED_AFTER_SECONDS
 
 
 def install(app: ControlApp) -> None:
-    """Touch `<KAFKA_ML_STATE_FOLDER>/ready` every few seconds while control makes progress, where that folder is set."""
+    """Look every few seconds: touch `<KAFKA_ML_STATE_FOLDER>/ready` while control makes progress, start anew when it stalls."""
     folder = os.environ.get("KAFKA_ML_STATE_FOLDER")
-    if not folder:
-        return
-    ready = Path(folder, "ready")
-    ready.unlink(missing_ok=True)
+    ready = Path(folder, "ready") if folder else None
+    if ready is not None:
+        ready.parent.mkdir(parents=True, exist_ok=True)
+        ready.unlink(missing_ok=True)
     progress = Progress()
 
     @app.timer(_CHECK_SECONDS)
     async def check() -> None:
         try:
-            ends = {
-                topic: offsets[1]
-                for (topic, _), offsets in (await app.offsets.of(_SOURCES)).items()
-                if offsets is not None
-            }
-            healthy = progress.observe(await _committed(app), ends, time.monotonic())
+            committed = await _committed(app)
+            healthy = progress.observe(committed, waiting=await _waits(app, committed), now=time.monotonic())
         except (KafkaError, UnavailableError) as error:
             log.warning("the broker did not answer", error=str(error))
+            progress.moved_at = time.monotonic()
             return
-        if healthy:
-            _touch(ready)
-        else:
-            log.error("records wait, but none was handled for a minute")
+        if not healthy:
+            _start_anew()
+        if ready is not None:
+            ready.touch()
 
 
 async def _committed(app: ControlApp) -> dict[str, int]:
@@ -77,6 +77,17 @@ async def _committed(app: ControlApp) -> dict[str, int]:
         await admin.close()
 
 
-def _touch(file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.touch()
+async def _waits(app: ControlApp, committed: Mapping[str, int]) -> bool:
+    """Whether a record waits that is not handled. Offsets alone don't tell: a transaction's marker has one too."""
+    bounds = await app.offsets.of(StreamRange(topic, 0, 0, 0) for topic in _SOURCES)
+    for (topic, partition), present in bounds.items():
+        first, end = present or (0, 0)
+        start = max(first, committed.get(topic, 0))
+        if start < end and await app.offsets.has_record(topic, partition, start):
+            return True
+    return False
+
+
+def _start_anew() -> None:
+    log.error("records wait, but none was handled for a while; starting anew", seconds=_STALLED_AFTER_SECONDS)
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - ourselves, as we were started

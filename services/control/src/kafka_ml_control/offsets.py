@@ -14,6 +14,7 @@ from kafka_ml_common.settings import KafkaSettings
 from kafka_ml_common.streams import StreamRange
 
 _DEADLINE_SECONDS = 15
+_LOOK_MS = 1000
 
 
 class LogOffsets:
@@ -58,6 +59,22 @@ class LogOffsets:
                 return await self._ask(wanted)
         except (KafkaError, TimeoutError) as error:
             raise UnavailableError(f"Kafka did not tell the stream's offsets: {error!r}.") from error
+
+    async def has_record(self, topic: str, partition: int, start: int) -> bool:
+        """Whether there is a record at or behind offset `start`.
+
+        Raises:
+            UnavailableError: the broker did not answer.
+        """
+        if self._consumer is None:
+            raise UnavailableError("Not connected to Kafka.")
+        wanted = TopicPartition(topic, partition)
+        try:
+            self._consumer.assign([wanted])
+            self._consumer.seek(wanted, start)
+            return bool(await self._consumer.getmany(wanted, timeout_ms=_LOOK_MS, max_records=1))
+        except KafkaError as error:
+            raise UnavailableError(f"Kafka did not tell what is in {topic}: {error!r}.") from error
 
     async def _ask(self, wanted: set[tuple[str, int]]) -> dict[tuple[str, int], tuple[int, int] | None]:
         if self._consumer is None or self._admin is None:
