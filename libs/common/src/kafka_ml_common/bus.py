@@ -96,10 +96,17 @@ class Publisher:
     async def dead_letter(self, record: Record, reason: KafkaMLError) -> None:
         """Put a message that can't be processed where operators find it, with headers that say from where and why."""
         position = f"{record.topic}:{record.partition}:{record.offset}"
-        value, why = dead_letter(
-            record.value, source=self._source, position=position, code=reason.code, message=str(reason)
+        letter = dead_letter(
+            record.key,
+            record.value,
+            record.headers,
+            source=self._source,
+            position=position,
+            code=reason.code,
+            message=str(reason),
         )
-        await self.send(Record(topics.DEAD_LETTERS, record.key, value, (*record.headers, *why)))
+        headers = tuple((name, text or b"") for name, text in letter.headers)
+        await self.send(Record(topics.DEAD_LETTERS, letter.key, letter.value, headers))
         log.warning("dead letter", input=position, reason=str(reason))
 
 
