@@ -18,6 +18,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from kafka_ml_common.errors import UnavailableError
 from kafka_ml_common.settings import KafkaSettings
+from kafka_ml_inferer.target import MAX_RECORD_BYTES, Output
 
 log = structlog.get_logger(__name__)
 
@@ -25,8 +26,18 @@ TRANSACTION_SECONDS = 15.0
 """A stuck transaction blocks every read_committed reader of the partition for so long."""
 
 _INIT_SECONDS = 10.0
-_MAX_MESSAGE_BYTES = 64 << 20
+_BATCH_BYTES = 1_000_000
 _QUEUE_KILOBYTES = 256 << 10
+
+# A newer process with the same transactional id, or the coordinator after the transaction's time-out.
+_FENCED = frozenset(
+    {
+        KafkaError.PRODUCER_FENCED,
+        KafkaError.INVALID_PRODUCER_EPOCH,
+        KafkaError._FENCED,  # noqa: SLF001 - librdkafka's own codes begin with an underscore
+        KafkaError._FATAL,  # noqa: SLF001 - what it says of a fenced producer after the first time
+    }
+)
 
 # Their repetition can't help: what is wrong must be put right by somebody.
 _HOPELESS = frozenset(
@@ -44,16 +55,23 @@ _HOPELESS = frozenset(
 
 
 class DeliveryError(Exception):
-    """A batch was not delivered, or it is not known whether it was. `hopeless`: the same again will fail again."""
+    """A batch was not delivered, or it is not known whether it was.
 
-    def __init__(self, message: str, *, hopeless: bool = False) -> None:
+    Attributes:
+        hopeless: the same again will fail again.
+        fenced: another producer has this one's transactional id, as far as can be told.
+    """
+
+    def __init__(self, message: str, *, hopeless: bool = False, fenced: bool = False) -> None:
         super().__init__(message)
         self.hopeless = hopeless
+        self.fenced = fenced
 
     @classmethod
     def of(cls, error: KafkaException) -> DeliveryError:
         cause = error.args[0]
-        return cls(str(cause), hopeless=cause.code() in _HOPELESS)
+        code = cause.code()
+        return cls(str(cause), hopeless=code in _HOPELESS, fenced=code in _FENCED)
 
 
 class Parcel:
@@ -97,9 +115,9 @@ class Delivery(Protocol):
 class ExactlyOnce:
     """One transaction a batch, with the input's offsets in it, bound to the group's generation (KIP-447)."""
 
-    def __init__(self, kafka: KafkaSettings, transactional_id: str) -> None:
+    def __init__(self, kafka: KafkaSettings, transactional_id: str, output: Output) -> None:
         self._configs = [
-            _config(kafka)
+            _config(kafka, output)
             | {
                 "transactional.id": f"{transactional_id}-{turn}",
                 "transaction.timeout.ms": int(TRANSACTION_SECONDS * 1000),
@@ -161,8 +179,8 @@ class ExactlyOnce:
 class AtLeastOnce:
     """Predictions first, then the offsets: after a crash some predictions come twice, none is missing."""
 
-    def __init__(self, kafka: KafkaSettings, commit: Callable[[list[TopicPartition]], None]) -> None:
-        self._config = _config(kafka) | {"on_delivery": self._refused, "delivery.report.only.error": True}
+    def __init__(self, kafka: KafkaSettings, commit: Callable[[list[TopicPartition]], None], output: Output) -> None:
+        self._config = _config(kafka, output) | {"on_delivery": self._refused, "delivery.report.only.error": True}
         self._commit_offsets = commit
         self._producer: Producer | None = None
         self._last: Parcel | None = None
@@ -209,14 +227,16 @@ class AtLeastOnce:
         self._error = error
 
 
-def _config(kafka: KafkaSettings) -> dict[str, Any]:
+def _config(kafka: KafkaSettings, output: Output) -> dict[str, Any]:
     return kafka.confluent() | {
         "enable.idempotence": True,
         "linger.ms": 5,
         "batch.num.messages": 20_000,
         "queue.buffering.max.messages": 200_000,
         "queue.buffering.max.kbytes": _QUEUE_KILOBYTES,
-        "message.max.bytes": _MAX_MESSAGE_BYTES,
+        # The topic's limit holds for what is sent together.
+        "batch.size": min(_BATCH_BYTES, output.largest_record),
+        "message.max.bytes": MAX_RECORD_BYTES,
         # A commit that follows another closely is told to come again; the client waits so long.
         "retry.backoff.ms": 10,
         "reconnect.backoff.max.ms": 2_000,

@@ -7,6 +7,7 @@ only then the replica joins its consumer group and takes partitions; SIGTERM fin
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import tempfile
@@ -22,17 +23,19 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from kafka_ml_common import telemetry
 from kafka_ml_common.errors import KafkaMLError, UnavailableError
+from kafka_ml_common.failures import failure_of, passes
 from kafka_ml_common.messages import Failure
 from kafka_ml_common.objects import ObjectStore
 from kafka_ml_common.settings import KafkaSettings, ObjectStoreSettings
 from kafka_ml_common.workloads import Assignment, InferenceSpec
 from kafka_ml_inferer.delivery import AtLeastOnce, Delivery, ExactlyOnce
-from kafka_ml_inferer.model import Model, failure_of
-from kafka_ml_inferer.pipeline import InferenceFailedError, Pipeline
+from kafka_ml_inferer.model import Model
+from kafka_ml_inferer.patience import InferenceFailedError, ReplicaEndedError
+from kafka_ml_inferer.pipeline import Pipeline
 from kafka_ml_inferer.records import Lineage
 from kafka_ml_inferer.reporting import Reporter
 from kafka_ml_inferer.source import Source
-from kafka_ml_inferer.target import wait_for_input, wait_for_output
+from kafka_ml_inferer.target import Output, wait_for_input, wait_for_output
 from kafka_ml_sandbox.deaths import GuestError
 
 log = structlog.get_logger(__name__)
@@ -107,9 +110,14 @@ def run(spec: InferenceSpec, replica: int, model: Model, file: Path, stop: Stop)
         model.load(spec, file)
         predict(kafka, spec, replica, model, reporter, stop)
     except GuestError as error:
+        # A model that was trained loads: when it takes too long the machine is busy.
+        if passes(error) or error.reason == "timeout":
+            return come_again(reporter, error)
         return give_up(reporter, failure_of(error))
     except InferenceFailedError as error:
         return give_up(reporter, error.failure)
+    except (ReplicaEndedError, UnavailableError) as error:
+        return come_again(reporter, error)
     except KafkaMLError as error:
         return give_up(reporter, Failure(code=error.code, message=str(error)))
     return 0
@@ -122,29 +130,38 @@ def predict(
     stop.patient = True
     pipeline = Pipeline(spec, model, Lineage.of(spec, replica), reporter, stop)
     source = Source(kafka, spec, pipeline.finish)
-    delivery: Delivery = (
-        ExactlyOnce(kafka, f"kafka-ml-inference-{spec.inference_id}-{replica}")
-        if spec.settings.delivery == "exactly_once"
-        else AtLeastOnce(kafka, source.commit)
-    )
+    delivery: Delivery | None = None
     lag: int | None = None
     try:
         there = retry(lambda: source.partitions_of(spec.input_topic), stop)
+        if stop.is_set():
+            return
         if not there:
             # Whatever comes will be read, so the replica is ready; its sender may be waiting to hear that.
             reporter.ready()
         inputs = there or wait_for_input(source, spec, stop)
-        outputs = wait_for_output(kafka, source, spec, inputs, stop)
+        output = wait_for_output(kafka, source, spec, inputs, stop)
+        if output is None:
+            return
+        delivery = delivery_of(kafka, spec, replica, source, output)
         retry(delivery.renew, stop)
         if not stop.is_set():
             source.subscribe(from_the_beginning=not there)
-            pipeline.run(source, delivery, outputs)
+            pipeline.run(source, delivery, output)
             lag = source.lag()
     finally:
-        delivery.close()
+        if delivery is not None:
+            delivery.close()
         source.close()
         reporter.close(lag)
     log.info("stopped")
+
+
+def delivery_of(kafka: KafkaSettings, spec: InferenceSpec, replica: int, source: Source, output: Output) -> Delivery:
+    """How the inference's settings have batches delivered."""
+    if spec.settings.delivery == "exactly_once":
+        return ExactlyOnce(kafka, f"kafka-ml-inference-{spec.inference_id}-{replica}", output)
+    return AtLeastOnce(kafka, source.commit, output)
 
 
 def give_up(reporter: Reporter, failure: Failure) -> int:
@@ -153,6 +170,13 @@ def give_up(reporter: Reporter, failure: Failure) -> int:
     reporter.failed(failure)
     reporter.close()
     return 1
+
+
+def come_again(reporter: Reporter, error: Exception) -> int:
+    """Leave it to another process of this replica, as the inference itself has not failed; the exit status."""
+    log.error("this replica can't go on, another process of it may", reason=str(error))
+    reporter.close()
+    return os.EX_TEMPFAIL
 
 
 def retry(step: Callable[[], T], stop: Stop) -> T | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import shutil
 import tempfile
@@ -18,8 +19,8 @@ from numpy.typing import NDArray
 
 from kafka_ml_common.codecs import Codec, codec_for
 from kafka_ml_common.errors import InvalidError
-from kafka_ml_common.messages import Failure
 from kafka_ml_common.workloads import InferenceSpec
+from kafka_ml_inferer.replies import Loaded, Predicted, Warmed, checked
 from kafka_ml_sandbox.deaths import GuestError
 from kafka_ml_sandbox.host import Guest
 from kafka_ml_sandbox.limits import Limits
@@ -31,10 +32,8 @@ SLOTS = 2
 """One is decoded into and one is predicted, so that both go on at once."""
 
 _SLOT_BYTES = 64 << 20
-_MAX_WIDTH = 1 << 22
 _LOAD_SECONDS = 300.0
 _PREDICT_SECONDS = 120.0
-_LOG_CHARACTERS = 4_000
 _MODEL_FILE = "model.keras"
 
 
@@ -47,8 +46,8 @@ class Slot:
     output: NDArray[Any]
 
 
-Failed = list[tuple[int, str]]
-"""Rows of a batch that the model failed on, and why."""
+Failed = dict[int, str]
+"""Rows of a batch that the model failed on, and why; in order."""
 
 
 class Model:
@@ -115,9 +114,9 @@ class Model:
             limits=Limits(memory_bytes=spec.settings.memory_mb << 20),
             timeout=_LOAD_SECONDS,
         )
-        sample_shape, width, dtype = _checked(loaded)
+        sample_shape, width, dtype = _shapes(checked(Loaded, loaded))
         self.codec = codec_for(spec.input_format, spec.input_config, sample_shape=sample_shape)
-        row = max(int(np.prod(sample_shape, dtype=np.int64)) * codec.dtype.itemsize, width * dtype.itemsize, 1)
+        row = max(math.prod(sample_shape) * codec.dtype.itemsize, width * dtype.itemsize)
         capacity = max(1, min(self._most, _SLOT_BYTES // row))
         self.slots = [
             Slot(
@@ -127,8 +126,8 @@ class Model:
             )
             for number in range(SLOTS)
         ]
-        sizes = self._guest.request("warm", {"most": capacity}, timeout=_LOAD_SECONDS)["sizes"]
-        log.info("model is ready", sample_shape=sample_shape, width=width, batch_sizes=sizes)
+        warmed = checked(Warmed, self._guest.request("warm", {"most": capacity}, timeout=_LOAD_SECONDS))
+        log.info("model is ready", sample_shape=sample_shape, width=width, batch_sizes=warmed.sizes)
 
     def predict(self, slot: Slot, count: int) -> Future[Failed]:
         """Predict the first `count` rows of a slot; in order with other calls. The future raises GuestError."""
@@ -162,32 +161,14 @@ class Model:
 
     def _predict(self, slot: int, count: int) -> Failed:
         reply = self._guest.request("predict", {"slot": slot, "count": count}, timeout=_PREDICT_SECONDS)
-        match reply:
-            case {"failed": list(failed)}:
-                return [
-                    (index, str(reason)) for index, reason in failed if isinstance(index, int) and 0 <= index < count
-                ]
-            case _:
-                raise GuestError("protocol", "The model's process answered with something else than its predictions.")
+        return checked(Predicted, reply).by_row(count)
 
 
-def _checked(loaded: dict[str, Any]) -> tuple[tuple[int, ...], int, np.dtype[Any]]:
-    """What the guest said of its model, in bounds: shape of a sample, width and type of an output row."""
-    match loaded:
-        case {"shape": list(shape), "width": int(width), "dtype": str(name)} if 0 < width <= _MAX_WIDTH:
-            sizes = [size for size in shape if isinstance(size, int) and 0 < size <= _MAX_WIDTH]
-            dtype = np.dtype(name)
-            if len(sizes) == len(shape) and dtype.kind in "fiub":
-                return tuple(sizes), width, dtype
-    raise InvalidError("The model's outputs are no rows of numbers.", advice="Let the model end with numeric outputs.")
-
-
-def failure_of(error: GuestError) -> Failure:
-    """What people are told about a guest's failure."""
-    return Failure(
-        code=error.reason,
-        message=error.message,
-        traceback=error.traceback,
-        line=error.line,
-        log=error.output[-_LOG_CHARACTERS:] or None,
-    )
+def _shapes(loaded: Loaded) -> tuple[tuple[int, ...], int, np.dtype[Any]]:
+    """Shape of a sample, width and type of an output row. Raises InvalidError."""
+    dtype = loaded.row_type()
+    if dtype is None:
+        raise InvalidError(
+            "The model's outputs are no rows of numbers.", advice="Let the model end with numeric outputs."
+        )
+    return tuple(loaded.shape), loaded.width, dtype

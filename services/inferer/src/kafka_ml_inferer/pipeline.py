@@ -21,30 +21,20 @@ from numpy.typing import NDArray
 from kafka_ml_common import topics
 from kafka_ml_common.codecs import encode_predictions
 from kafka_ml_common.errors import UnavailableError
-from kafka_ml_common.messages import Failure
 from kafka_ml_common.workloads import InferenceSpec
 from kafka_ml_inferer.delivery import TRANSACTION_SECONDS, Delivery, DeliveryError, Parcel
-from kafka_ml_inferer.model import Failed, Model, Slot, failure_of
-from kafka_ml_inferer.records import Lineage, output_partition
+from kafka_ml_inferer.model import Failed, Model, Slot
+from kafka_ml_inferer.patience import Patience
+from kafka_ml_inferer.records import Lineage, output_partition, size_of
 from kafka_ml_inferer.reporting import Reporter
 from kafka_ml_inferer.source import Source
+from kafka_ml_inferer.target import Output
 from kafka_ml_sandbox.deaths import GuestError
 
 log = structlog.get_logger(__name__)
 
 _IDLE_SECONDS = 0.1
-_FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 10.0
-_FAST_FAILURE_SECONDS = 30.0
-_MOST_FAST_FAILURES = 4
-
-
-class InferenceFailedError(Exception):
-    """The inference can't go on and will not recover by itself."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
 
 
 @dataclass(slots=True)
@@ -70,11 +60,7 @@ class Batch:
 
 
 class Pipeline:
-    """One replica at work. `run` returns when `stop` is set and everything read is committed.
-
-    Args:
-        output_partitions: partitions of the output topic.
-    """
+    """One replica at work. `run` returns when `stop` is set and everything read is committed."""
 
     def __init__(
         self,
@@ -91,22 +77,24 @@ class Pipeline:
         self._stop = stop
         self._source: Source
         self._delivery: Delivery
-        self._output_partitions = 1
+        self._output: Output
         self._slot = 0
         self._predicting: Batch | None = None
         self._sent: list[Batch] = []
         self._failed: Exception | None = None
-        self._failures: list[float] = []
+        self._patience = Patience()
+        self._suspect = False
         self._too_large = False
         self._background = ThreadPoolExecutor(1, "repair")
 
-    def run(self, source: Source, delivery: Delivery, output_partitions: int) -> None:
+    def run(self, source: Source, delivery: Delivery, output: Output) -> None:
         """Predict until asked to stop.
 
         Raises:
-            InferenceFailedError: it failed several times in a row.
+            InferenceFailedError: it failed several times, and what is wrong does not pass by itself.
+            ReplicaEndedError: this process can't go on, another one may.
         """
-        self._source, self._delivery, self._output_partitions = source, delivery, output_partitions
+        self._source, self._delivery, self._output = source, delivery, output
         while not self._stop.is_set():
             try:
                 self._turn()
@@ -164,41 +152,53 @@ class Pipeline:
     def _write(self, batch: Batch) -> None:
         """Encode and produce a batch's predictions and dead letters, and have them committed with its offsets."""
         count = len(batch.good)
-        failed = batch.prediction.result() if batch.prediction is not None else []
+        failed = batch.prediction.result() if batch.prediction is not None else {}
         values = encode_predictions(batch.slot.output[:count])
         good = batch.good
         if failed:
             kept = np.ones(count, bool)
-            for row, reason in failed:
+            for row, reason in failed.items():
                 kept[row] = False
                 batch.bad.append((int(good[row]), "unpredictable", f"The model can't predict it: {reason}"))
             values = [value for value, keep in zip(values, kept.tolist(), strict=True) if keep]
             good = good[kept]
-            batch.bad.sort()
         batch.parcel = parcel = self._delivery.begin()
         messages = batch.messages
         if len(good) != len(messages):
             messages = [messages[index] for index in good.tolist()]
-        self._produce(parcel.producer, messages, values)
-        for index, code, reason in batch.bad:
-            message = batch.messages[index]
-            value, headers = self._lineage.dead_letter(message, code, reason)
-            _produce(parcel.producer, topics.DEAD_LETTERS, value, message.key(), -1, headers)
+        unwritable = self._produce(parcel.producer, messages, values)
+        batch.bad += [(int(good[row]), code, reason) for row, code, reason in unwritable]
+        for index, code, reason in sorted(batch.bad):
+            letter = self._lineage.dead_letter(batch.messages[index], code, reason)
+            _produce(parcel.producer, topics.DEAD_LETTERS, letter.value, letter.key, -1, letter.headers)
         self._delivery.send(parcel, self._offsets(batch.messages), batch.group)
         parcel.done.add_done_callback(lambda done: self._count(batch, done))
         self._sent.append(batch)
 
-    def _produce(self, producer: Producer, messages: list[Message], values: list[bytes]) -> None:
-        topic, partitions = self._spec.output_topic, self._output_partitions
-        headers, produce = self._lineage.prediction_headers, producer.produce
-        for message, value in zip(messages, values, strict=True):
+    def _produce(self, producer: Producer, messages: list[Message], values: list[bytes]) -> list[tuple[int, str, str]]:
+        """Hand predictions to the producer; index, code and reason of each that can't be written."""
+        topic, partitions, largest = self._spec.output_topic, self._output.partitions, self._output.largest_record
+        headers_of, produce = self._lineage.prediction_headers, producer.produce
+        unwritable = []
+        for index, (message, value) in enumerate(zip(messages, values, strict=True)):
+            try:
+                headers = headers_of(message)
+            except UnicodeDecodeError:
+                unwritable.append((index, "undecodable", "The name of one of the message's headers is no UTF-8."))
+                continue
+            key = message.key()
+            if (size := size_of(value, key, headers)) > largest:
+                reason = f"Its prediction, key and headers have {size} bytes, {topic} allows {largest}."
+                unwritable.append((index, "too_large", reason))
+                continue
             partition = output_partition(message.partition(), partitions)
             try:
-                produce(topic, value, message.key(), partition, headers=headers(message))
+                produce(topic, value, key, partition, headers=headers)
             except BufferError:
-                _produce(producer, topic, value, message.key(), partition, headers(message))
+                _produce(producer, topic, value, key, partition, headers)
             except KafkaException as error:
                 raise DeliveryError.of(error) from error
+        return unwritable
 
     def _offsets(self, messages: list[Message]) -> list[TopicPartition]:
         ends = {message.partition(): message.offset() + 1 for message in messages}
@@ -231,12 +231,14 @@ class Pipeline:
         """After a failure: nothing in flight counts; new producers, a new guest if it died, back to the committed offsets.
 
         Raises:
-            InferenceFailedError: it has failed too often, or what is wrong does not pass by itself.
+            InferenceFailedError: what is wrong does not pass by itself.
+            ReplicaEndedError: another process may do better.
         """
         self._drop()
+        self._suspect = isinstance(error, GuestError)
         self._too_large = isinstance(error, GuestError) and error.reason == "out_of_memory"
         log.warning("a batch failed, will go back to what is committed", error=str(error))
-        pause = self._pause_after(error)
+        pause = self._patience.pause_after(error)
         while not self._stop.is_set():
             self._source.idle(pause)
             repair = self._background.submit(self._repair)
@@ -248,7 +250,7 @@ class Pipeline:
             except (UnavailableError, KafkaException, GuestError) as again:
                 log.warning("not recovered yet", error=str(again), pause=pause)
                 pause = (
-                    self._pause_after(again)
+                    self._patience.pause_after(again)
                     if isinstance(again, GuestError)
                     else min(pause * 2, _LONGEST_PAUSE_SECONDS)
                 )
@@ -260,30 +262,9 @@ class Pipeline:
     def _repair(self) -> None:
         """In the background, while the replica stays in its group."""
         self._delivery.renew()
-        if self._too_large or not self._model.alive:
+        if self._suspect or not self._model.alive:
             self._model.restart(smaller=self._too_large)
-            self._too_large = False
-
-    def _pause_after(self, error: Exception) -> float:
-        """Seconds to wait, longer with each failure of late. Raises InferenceFailedError after too many that won't pass."""
-        now = time.monotonic()
-        self._failures = [at for at in self._failures if now - at < _FAST_FAILURE_SECONDS * _MOST_FAST_FAILURES]
-        self._failures.append(now)
-        lasting = isinstance(error, GuestError) or (isinstance(error, DeliveryError) and error.hopeless)
-        if lasting and len(self._failures) >= _MOST_FAST_FAILURES:
-            failure = (
-                failure_of(error)
-                if isinstance(error, GuestError)
-                else Failure(code="delivery", message=f"Kafka refuses the predictions: {error}.")
-            )
-            raise InferenceFailedError(failure) from error
-        return float(min(_FIRST_PAUSE_SECONDS * 2 ** (len(self._failures) - 1), _LONGEST_PAUSE_SECONDS))
-
-
-def _failure(error: Exception) -> Failure:
-    if isinstance(error, GuestError):
-        return failure_of(error)
-    return Failure(code="delivery", message=f"Kafka refuses the predictions: {error}.")
+            self._suspect = self._too_large = False
 
 
 def _produce(

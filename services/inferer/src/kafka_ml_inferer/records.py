@@ -6,14 +6,16 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import Message
 
-from kafka_ml_common.dead_letters import dead_letter
+from kafka_ml_common.dead_letters import DeadLetter, Headers, dead_letter
 from kafka_ml_common.workloads import InferenceSpec
-
-Headers = list[tuple[str, bytes | None]]
 
 INFERENCE_HEADER = "kafka-ml-inference"
 MODEL_HEADER = "kafka-ml-model-version"
 INPUT_HEADER = "kafka-ml-input"
+_RECORD_BYTES = 128
+"""Of a record and its batch, besides key, value and headers."""
+
+_HEADER_BYTES = 10
 LINEAGE = frozenset({INFERENCE_HEADER, MODEL_HEADER, INPUT_HEADER})
 
 
@@ -38,19 +40,29 @@ class Lineage:
         return cls(f"/inferences/{spec.inference_id}/{replica}", spec.input_topic.encode(), fixed)
 
     def prediction_headers(self, message: Message) -> Headers:
-        """The input's headers, and the lineage; what the input has of an earlier inference's lineage is replaced."""
+        """The input's headers, and the lineage; what the input has of an earlier inference's lineage is replaced.
+
+        Raises:
+            UnicodeDecodeError: the name of a header is no UTF-8.
+        """
         lineage = [*self.fixed, (INPUT_HEADER, b"%b:%d:%d" % (self.topic, message.partition(), message.offset()))]
         headers = message.headers()
         if not headers:
             return lineage
         return [header for header in headers if header[0] not in LINEAGE] + lineage
 
-    def dead_letter(self, message: Message, code: str, reason: str) -> tuple[bytes | None, Headers]:
-        """Value and headers of the dead letter for a message."""
+    def dead_letter(self, message: Message, code: str, reason: str) -> DeadLetter:
+        """The dead letter for a message; without its headers if they can't be read."""
+        try:
+            headers = message.headers() or []
+        except UnicodeDecodeError:
+            headers = []
+        kept = [header for header in headers if header[0] not in LINEAGE]
         position = f"{self.topic.decode()}:{message.partition()}:{message.offset()}"
-        value, why = dead_letter(message.value(), source=self.source, position=position, code=code, message=reason)
-        kept = [header for header in message.headers() or () if header[0] not in LINEAGE]
-        return value, [*kept, *self.fixed, *why]
+        letter = dead_letter(
+            message.key(), message.value(), kept, source=self.source, position=position, code=code, message=reason
+        )
+        return letter._replace(headers=[*letter.headers, *self.fixed])
 
 
 def output_partition(input_partition: int, output_partitions: int) -> int:
@@ -60,3 +72,9 @@ def output_partition(input_partition: int, output_partitions: int) -> int:
     use. Hashing keys instead would send unlabelled messages (null or 0x00) all to one partition.
     """
     return input_partition % output_partitions
+
+
+def size_of(value: bytes, key: bytes | None, headers: Headers) -> int:
+    """Bytes that a record takes at most, sent alone."""
+    named = sum(4 * len(name) + len(text or b"") + _HEADER_BYTES for name, text in headers)
+    return len(value) + len(key or b"") + named + _RECORD_BYTES

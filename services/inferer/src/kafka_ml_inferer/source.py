@@ -45,6 +45,7 @@ class Source:
         self._finish = finish
         self._next: dict[int, int] = {}
         self._share: list[int] = []
+        self._read: set[int] = set()
         self._trouble: UnavailableError | None = None
         self.group: Any = None
         self.joined = False
@@ -56,8 +57,8 @@ class Source:
                 "partition.assignment.strategy": "range",
                 "isolation.level": "read_committed",
                 "enable.auto.commit": False,
-                # Only for offsets that retention deleted meanwhile; where to begin is decided in _assigned.
-                "auto.offset.reset": "earliest",
+                # Where to begin is decided in _starts; an offset that is not there any more must not be passed over in silence.
+                "auto.offset.reset": "error",
                 # The broker's least. A replica that was killed is missed no longer than it takes to start another.
                 "session.timeout.ms": 6_000,
                 "heartbeat.interval.ms": 1_500,
@@ -95,12 +96,16 @@ class Source:
         """The next messages, at most `most`, in order per partition; perhaps none.
 
         Raises:
-            UnavailableError: a new share of partitions can't be taken; `rewind` tries again.
+            UnavailableError: a new share of partitions can't be taken, or the messages that come next are not there any more;
+                `rewind` goes on from where it can.
         """
         messages = collect(self._consumer.consume, most=most, idle_seconds=idle_seconds, wait_seconds=wait_seconds)
         if self._trouble is not None:
             raise self._trouble
-        return self._in_order(messages)
+        kept = self._in_order(messages)
+        if self._trouble is not None:
+            raise self._trouble
+        return kept
 
     def idle(self, seconds: float) -> None:
         """Stay in the group for so long without reading. `rewind` must follow."""
@@ -150,7 +155,7 @@ class Source:
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
             return
         if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
-            log.error("messages were deleted by retention before they were read", topic=self._topic, error=error.str())
+            self._trouble = UnavailableError(f"The next message of topic {self._topic} is not there: {error.str()}.")
             return
         log.warning("Kafka reports a problem, reading goes on when it is over", topic=self._topic, error=error.str())
 
@@ -178,32 +183,39 @@ class Source:
         try:
             # Waits for transactions of other replicas that are still under way (isolation level read_committed).
             known = self._consumer.committed(partitions, timeout=_ASK_SECONDS)
-            starts, fresh = [], []
+            starts, new = [], []
             for partition in known:
                 if partition.error is not None:
                     raise KafkaException(partition.error)
                 start = TopicPartition(partition.topic, partition.partition, partition.offset)
                 low, high = self._consumer.get_watermark_offsets(start, timeout=_ASK_SECONDS)
                 if start.offset < 0:
-                    start.offset = low if self._start_from == "earliest" else high
-                    fresh.append(start)
-                elif start.offset < low:
-                    self._missed(start, low)
+                    # With a topic that is deleted Kafka forgets where its readers were; all of the new one is to be read.
+                    anew = partition.partition in self._read
+                    start.offset = low if anew or self._start_from == "earliest" else high
+                    new.append(start)
+                elif not low <= start.offset <= high:
+                    self._missed(start, low, high)
                     start.offset = low
+                    new.append(start)
                 starts.append(start)
-            if fresh:
-                self.commit(fresh)
+            if new:
+                self.commit(new)
+            self._read.update(start.partition for start in starts)
         except KafkaException as error:
             raise UnavailableError(f"Kafka does not tell where the inference is: {error}.") from error
         return starts
 
-    def _missed(self, committed: TopicPartition, low: int) -> None:
+    def _missed(self, committed: TopicPartition, low: int, high: int) -> None:
         log.error(
-            "messages were deleted by retention before they were read",
+            "messages were deleted by retention before they were read"
+            if committed.offset < low
+            else "the topic was made anew or cut, reading begins with the first message there is",
             topic=self._topic,
             partition=committed.partition,
             committed=committed.offset,
             first_there_is=low,
+            end=high,
         )
 
     def _revoked(self, _: Consumer, partitions: list[TopicPartition]) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from kafka_ml_common.errors import UnavailableError
 from kafka_ml_common.settings import KafkaSettings
@@ -18,6 +20,23 @@ log = structlog.get_logger(__name__)
 _POLL_SECONDS = 0.5
 _CREATE_SECONDS = 15.0
 _REMIND_AFTER = 120
+_USUAL_RECORD_BYTES = 1_048_588
+
+MAX_RECORD_BYTES = 64 << 20
+"""Larger predictions are not written, whatever the topic allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The output topic.
+
+    Attributes:
+        partitions: how many it has.
+        largest_record: bytes that a record, and what is sent together, may have.
+    """
+
+    partitions: int
+    largest_record: int
 
 
 def wait_for_input(source: Source, spec: InferenceSpec, stop: threading.Event) -> int:
@@ -27,17 +46,17 @@ def wait_for_input(source: Source, spec: InferenceSpec, stop: threading.Event) -
 
 def wait_for_output(
     kafka: KafkaSettings, source: Source, spec: InferenceSpec, input_partitions: int, stop: threading.Event
+) -> Output | None:
+    """The output topic; made with the partitions of the input topic if it is missing. None when asked to stop before."""
+    topic = spec.output_topic
+    message = "the output topic does not exist yet, waiting for it"
+    partitions = _wait(source, topic, message, stop, make=lambda: _create(kafka, topic, input_partitions))
+    return Output(partitions, _largest_record(kafka, topic)) if partitions else None
+
+
+def _wait(
+    source: Source, topic: str, message: str, stop: threading.Event, make: Callable[[], None] | None = None
 ) -> int:
-    """Number of partitions of the output topic; made with those of the input topic if it is missing. 0 when asked to stop."""
-    try:
-        if not source.partitions_of(spec.output_topic):
-            _create(kafka, spec.output_topic, input_partitions)
-    except UnavailableError as error:
-        log.warning("can't see or make the output topic", topic=spec.output_topic, error=str(error))
-    return _wait(source, spec.output_topic, "the output topic does not exist yet, waiting for it", stop)
-
-
-def _wait(source: Source, topic: str, message: str, stop: threading.Event) -> int:
     asked = 0
     while not stop.is_set():
         try:
@@ -45,6 +64,8 @@ def _wait(source: Source, topic: str, message: str, stop: threading.Event) -> in
                 return partitions
             if asked % _REMIND_AFTER == 0:
                 log.warning(message, topic=topic)
+            if make is not None:
+                make()
         except UnavailableError as error:
             log.warning("will ask for the topic again", topic=topic, error=str(error))
         asked += 1
@@ -62,3 +83,15 @@ def _create(kafka: KafkaSettings, topic: str, partitions: int) -> None:
             raise UnavailableError(f"Topic {topic} can't be made: {error}.") from error
     else:
         log.info("made the output topic", topic=topic, partitions=partitions)
+
+
+def _largest_record(kafka: KafkaSettings, topic: str) -> int:
+    """What the topic allows, in bytes; Kafka's default where the broker doesn't tell."""
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
+    admin = AdminClient(kafka.confluent(), logger=log)
+    try:
+        found = admin.describe_configs([resource], request_timeout=_CREATE_SECONDS)[resource].result()
+        return min(int(found["max.message.bytes"].value), MAX_RECORD_BYTES)
+    except (KafkaException, KeyError, ValueError) as error:
+        log.warning("can't see how large a prediction may be, assuming 1 MiB", topic=topic, error=str(error))
+        return _USUAL_RECORD_BYTES
