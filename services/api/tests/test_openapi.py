@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -61,8 +60,7 @@ async def served(settings: ApiSettings) -> AsyncIterator[str]:
     finally:
         process.terminate()
         async with asyncio.timeout(20):
-            # Uvicorn shuts down in order, and then raises the signal again.
-            assert await process.wait() == -signal.SIGTERM
+            assert await process.wait() == 0
         assert b"a request failed" not in await log
 
 
@@ -103,7 +101,7 @@ async def test_a_fuzzer_finds_nothing_that_the_document_does_not_say(settings: A
             "--exclude-path=/api/v1/events",  # a stream that does not end
             "--phases=examples,coverage,fuzzing,stateful",
             "--max-examples=5",
-            "--max-time=25",
+            "--max-time=12",
             "--seed=1",
             "--no-color",
             stdout=asyncio.subprocess.PIPE,

@@ -425,3 +425,41 @@ async def test_events_come_from_kafka_and_a_restarted_projector_goes_on(
             async with running(projector().run()):
                 assert (await anext(events)).id == "3"
     assert await rows.state() == ("running", "running", "pending")
+
+
+async def test_events_that_come_together_are_applied_in_order_and_once(rows: Rows) -> None:
+    events = [*rows.matched(), rows.started(rows.first), *(rows.epoch(rows.first, n) for n in range(1, 300))]
+    envelopes = [Envelope(event, "test") for event in events]
+    batch = [(envelope, encode(envelope)) for envelope in [*envelopes, *envelopes[:50]]]
+    await rows.projector.project_all(batch[:20])
+    await rows.projector.project_all(batch)
+    assert await rows.count(StoredEvent) == len(events)
+    async with rows.database.transaction() as session:
+        stored = await session.scalars(select(StoredEvent.event_id).order_by(StoredEvent.id))
+        assert list(stored) == [envelope.id for envelope in envelopes]
+    assert (await rows.get(Result, rows.first)).epochs_done == 299
+
+
+async def test_one_event_that_no_row_can_hold_keeps_no_other_back(
+    rows: Rows, database_url: str, kafka: str, topic: str, running: Any
+) -> None:
+    settings = KafkaSettings(bootstrap_servers=kafka)
+    await topics.bootstrap(settings)
+    async with Publisher(settings, "test") as publisher:
+        impossible = TrainingFailed(deployment_id=1, result_id=2**40, failure=OUT_OF_MEMORY)
+        for event in (*rows.matched(), impossible, rows.started(rows.first)):
+            await publisher.send(replace(encode(Envelope(event, "test")), topic=topic))
+        projector = Projector(rows.database, settings, publisher, topic=topic, group=topic)
+        hub = Hub(rows.database, database_url)
+        async with (
+            asyncio.timeout(60),
+            running(hub.run()),
+            aclosing(hub.stream(Wanted(), 0)) as stored,
+            running(projector.run()),
+        ):
+            assert [(await anext(stored)).type for _ in range(3)] == [
+                StreamRecorded.type,
+                StreamMatched.type,
+                TrainingStarted.type,
+            ]
+    assert await rows.state() == ("running", "running", "pending")

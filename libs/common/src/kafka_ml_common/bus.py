@@ -8,7 +8,7 @@ some part is unavailable is tried again, with growing pauses, and holds the part
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -111,6 +111,7 @@ class Publisher:
 
 
 Handler = Callable[[Envelope[M], Record], Awaitable[None]]
+BatchHandler = Callable[[Sequence[tuple[Envelope[M], Record]]], Awaitable[None]]
 
 
 class Subscription(Generic[M]):
@@ -120,6 +121,8 @@ class Subscription(Generic[M]):
         types: the expected messages by CloudEvents type.
         handler: called with each message and the record it came in. It raises UnavailableError to have the message tried
             again, any other KafkaMLError to have it put on the dead-letter topic.
+        batch: called with all messages that came together, in the place of `handler`. When it raises a KafkaMLError, `handler` gets
+            all of them one by one, also what was done already; so the rules are the same with it and without it.
         refused: called instead of the dead-letter topic alone for what can't be decoded, e.g. to answer a bad command.
         ignore_unknown: whether messages of other types are passed over in silence (events that are not of interest).
     """
@@ -133,6 +136,7 @@ class Subscription(Generic[M]):
         group: str,
         types: Mapping[str, type[M]],
         handler: Handler[M],
+        batch: BatchHandler[M] | None = None,
         refused: Callable[[Record, KafkaMLError], Awaitable[None]] | None = None,
         ignore_unknown: bool = False,
     ) -> None:
@@ -142,6 +146,7 @@ class Subscription(Generic[M]):
         self._group = group
         self._types = types
         self._handler = handler
+        self._batch = batch
         self._refused = refused
         self._ignore_unknown = ignore_unknown
         self.healthy = False
@@ -173,22 +178,43 @@ class Subscription(Generic[M]):
                 await consumer.stop()
 
     async def _consume(self, consumer: AIOKafkaConsumer) -> None:
+        passed: dict[TopicPartition, int] = {}
         while True:
             batches = await consumer.getmany(timeout_ms=500, max_records=500)
             self.healthy = True
-            for partition, records in batches.items():
-                for record in records:
-                    await self._handle(to_record(record))
-                await consumer.commit({partition: records[-1].offset + 1})
+            for portion in [batches] if self._batch and batches else [{p: batches[p]} for p in batches]:
+                await self._handle_all([to_record(record) for records in portion.values() for record in records])
+                await consumer.commit({partition: records[-1].offset + 1 for partition, records in portion.items()})
+            if not batches:
+                # Markers of transactions, and what was aborted, count as read too: the group's offsets tell others how far it is.
+                positions = {partition: await consumer.position(partition) for partition in consumer.assignment()}
+                if positions != passed:
+                    await consumer.commit(positions)
+                    passed = positions
 
-    async def _handle(self, record: Record) -> None:
+    async def _handle_all(self, records: Sequence[Record]) -> None:
+        decoded = [(envelope, record) for record in records if (envelope := await self._decoded(record)) is not None]
+        if self._batch is not None and decoded:
+            try:
+                await self._batch(decoded)
+            except KafkaMLError as error:
+                log.info("a batch is handled one by one", topic=self._topic, messages=len(decoded), error=str(error))
+            else:
+                CONSUMED.labels(self._topic, "handled").inc(len(decoded))
+                return
+        for envelope, record in decoded:
+            await self._handle(envelope, record)
+
+    async def _decoded(self, record: Record) -> Envelope[M] | None:
         if self._ignore_unknown and not self._is_known(record):
-            return
+            return None
         try:
-            envelope = decode(record, self._types)
+            return decode(record, self._types)
         except KafkaMLError as error:
             await self._refuse(record, error)
-            return
+            return None
+
+    async def _handle(self, envelope: Envelope[M], record: Record) -> None:
         token = traceparent.set(envelope.traceparent or current_traceparent())
         try:
             await self._handle_until_done(envelope, record)

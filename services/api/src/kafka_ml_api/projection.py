@@ -6,7 +6,7 @@ An event about a row that was deleted, or of an older generation, changes nothin
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import singledispatch
 from typing import Any
@@ -53,11 +53,24 @@ from kafka_ml_common.workloads import ENDED
 
 
 @dataclass(frozen=True, slots=True)
+class Locked:
+    """The rows of a deployment and its results, locked in that order, as the use cases do."""
+
+    deployment: Deployment
+    results: list[Result]
+
+
+@dataclass(frozen=True, slots=True)
 class Moment:
-    """Where and when an event is applied: the transaction, and the time that the event tells."""
+    """Where and when an event is applied: the transaction, and the time that the event tells.
+
+    Attributes:
+        held: deployments that the transaction has locked already, so that nobody else can have changed them since, by their ids.
+    """
 
     session: AsyncSession
     time: datetime
+    held: dict[int, Locked] = field(default_factory=dict)
 
     def changed(self, resource: outbox.Resource, row_id: int, state: str | None) -> None:
         """Have everyone told that a row was updated."""
@@ -112,15 +125,16 @@ async def _stream_recorded(event: StreamRecorded, moment: Moment) -> None:
 
 @apply.register
 async def _stream_matched(event: StreamMatched, moment: Moment) -> None:
-    deployment = await moment.session.get(Deployment, event.deployment_id, with_for_update=True)
-    results = await _results_of(event.deployment_id, moment) if deployment is not None else []
+    locked = await _lock(event.deployment_id, moment)
+    results = locked.results if locked is not None else []
     # Whoever stopped or deleted them may have been a moment faster than control, which then asked for work that nobody wants.
     wanted = {result.id for result in results if not RESULT.is_final(result.state)}
     for result_id in event.result_ids:
         if result_id not in wanted:
             outbox.withdraw(moment.session, topics.WORKLOADS, f"training-{result_id}")
-    if deployment is None:
+    if locked is None:
         return
+    deployment = locked.deployment
     source = await moment.session.scalar(select(Datasource.id).where(Datasource.fingerprint == event.fingerprint))
     if DEPLOYMENT.is_final(deployment.state):
         # Its results may have models all the same, and inferences with them ask what they were trained on.
@@ -327,29 +341,42 @@ def _show(inference: Inference, progress: dict[str, Any]) -> None:
     inference.latency_p50_ms, inference.latency_p99_ms = sums.latency_p50_ms, sums.latency_p99_ms
 
 
-async def _results_of(deployment_id: int, moment: Moment) -> list[Result]:
+async def _lock(deployment_id: int, moment: Moment) -> Locked | None:
+    if (held := moment.held.get(deployment_id)) is not None:
+        return held
+    deployment = await moment.session.get(Deployment, deployment_id, with_for_update=True)
+    if deployment is None:
+        return None
     rows = await moment.session.scalars(
         select(Result).where(Result.deployment_id == deployment_id).order_by(Result.id).with_for_update()
     )
-    return list(rows)
+    moment.held[deployment_id] = locked = Locked(deployment, list(rows))
+    return locked
+
+
+async def _lock_owner(result_id: int, moment: Moment) -> Locked | None:
+    """The deployment of a result, locked."""
+    for held in moment.held.values():
+        if any(result.id == result_id for result in held.results):
+            return held
+    deployment_id = await moment.session.scalar(select(Result.deployment_id).where(Result.id == result_id))
+    return await _lock(deployment_id, moment) if deployment_id is not None else None
 
 
 async def _move_result(
     result_id: int, wanted: ResultState, moment: Moment, failure: Failure | None = None
 ) -> Result | None:
     """Move a result, and its deployment with it. Returns the result, locked, in the state that it then has; None if it is gone."""
-    deployment_id = await moment.session.scalar(select(Result.deployment_id).where(Result.id == result_id))
-    if deployment_id is None:
+    locked = await _lock_owner(result_id, moment)
+    if locked is None:
         return None
-    deployment = await moment.session.get(Deployment, deployment_id, with_for_update=True)
-    results = await _results_of(deployment_id, moment)
-    result = next((row for row in results if row.id == result_id), None)
-    if result is None or deployment is None or RESULT.is_final(result.state):
+    result = next((row for row in locked.results if row.id == result_id), None)
+    if result is None or RESULT.is_final(result.state):
         return result
     if failure is not None:
         result.failure = _document(failure)  # of the attempt before, where another one is made
     if _move(result, wanted, moment):
-        _follow(deployment, results, moment)
+        _follow(locked.deployment, locked.results, moment)
     return result
 
 

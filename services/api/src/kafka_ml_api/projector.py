@@ -1,23 +1,27 @@
 """The projector: what happened, from `kafka-ml.events`, becomes rows.
 
 Each event is stored in the `events` table and applied (projection.py) in one transaction, which the row's unique source and id make happen
-once: what is read again after a crash finds its row and changes nothing. Live updates (live.py) read the table in the order of its ids, so
+once: what is read again after a crash finds its row and changes nothing. Events that come together share a transaction; if it fails, each
+gets its own, so one that can't be applied keeps no other back. Live updates (live.py) read the table in the order of its ids, so
 ids must become visible in that order: writers take turns under an advisory lock.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import orjson
 import structlog
 from prometheus_client import Counter, Histogram
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from kafka_ml_api.db import Database, storable_text
-from kafka_ml_api.projection import Moment, apply
+from kafka_ml_api.projection import Locked, Moment, apply
 from kafka_ml_api.tables import StoredEvent
 from kafka_ml_common import topics
 from kafka_ml_common.bus import Publisher, Subscription
@@ -25,12 +29,13 @@ from kafka_ml_common.cloudevents import Envelope, Record
 from kafka_ml_common.errors import InvalidError, UnavailableError
 from kafka_ml_common.messages import EVENT_TYPES, Event, InferenceProgress
 from kafka_ml_common.settings import KafkaSettings
+from kafka_ml_common.telemetry import current_traceparent, traceparent
 
 log = structlog.get_logger(__name__)
 
 GROUP = "kafka-ml-api"
 CHANNEL = "kafka_ml_events"
-"""Notified with the row's id when an event has been stored."""
+"""Notified when events have been stored."""
 WRITER_LOCK = 0x6B6D6C03
 """Key of the advisory lock under which events get their ids."""
 
@@ -44,6 +49,8 @@ DELAY = Histogram(
 _PRUNE_SECONDS = 60.0
 _PROGRESS_KEPT = timedelta(minutes=15)
 _LONGEST_NAME = 200
+_TRANSACTION = 100
+"""Events a transaction: enough to share its cost, few enough that requests about the same rows wait for tenths of a second at most."""
 
 
 class Projector:
@@ -76,6 +83,7 @@ class Projector:
             group=group,
             types=EVENT_TYPES,
             handler=self.project,
+            batch=self.project_all,
             ignore_unknown=True,
         )
 
@@ -97,26 +105,42 @@ class Projector:
             UnavailableError: the database can't be reached, or was busy with the same rows; the same again may succeed.
             InvalidError: the event holds what no row can hold.
         """
-        stored = await self._store_and_apply(envelope, record)
-        APPLIED.labels(envelope.data.type, "applied" if stored else "repeated").inc()
-        if stored:
-            DELAY.observe(max((datetime.now(UTC) - envelope.time).total_seconds(), 0))
+        await self.project_all([(envelope, record)])
 
-    async def _store_and_apply(self, envelope: Envelope[Event], record: Record) -> bool:
-        row = _row(envelope, record)
+    async def project_all(self, events: Sequence[tuple[Envelope[Event], Record]]) -> None:
+        """The same for several, in their order. When it raises, those before the transaction that failed are done, no others.
+
+        Raises:
+            UnavailableError: as above.
+            InvalidError: as above, one of them.
+        """
+        for start in range(0, len(events), _TRANSACTION):
+            await self._store_and_apply(events[start : start + _TRANSACTION])
+
+    async def _store_and_apply(self, events: Sequence[tuple[Envelope[Event], Record]]) -> None:
+        rows = [_row(envelope, record) for envelope, record in events]
+        applied: list[Envelope[Event]] = []
+        held: dict[int, Locked] = {}
         async with self._database.transaction() as session:
             await session.execute(select(func.pg_advisory_xact_lock(WRITER_LOCK)))
-            stored = await session.scalar(
-                insert(StoredEvent)
-                .values(row)
-                .on_conflict_do_nothing(index_elements=[StoredEvent.source, StoredEvent.event_id])
-                .returning(StoredEvent.id)
-            )
-            if stored is None:
-                return False
-            await apply(envelope.data, Moment(session, envelope.time))
-            await session.execute(select(func.pg_notify(CHANNEL, str(stored))))
-            return True
+            new = await _store(session, rows)
+            for (envelope, _), row in zip(events, rows, strict=True):
+                if new.pop((row["source"], row["event_id"]), None) is None:
+                    APPLIED.labels(envelope.data.type, "repeated").inc()
+                    continue
+                token = traceparent.set(envelope.traceparent or current_traceparent())
+                try:
+                    await apply(envelope.data, Moment(session, envelope.time, held))
+                    await session.flush()
+                finally:
+                    traceparent.reset(token)
+                applied.append(envelope)
+            if applied:
+                await session.execute(select(func.pg_notify(CHANNEL, "")))
+        now = datetime.now(UTC)
+        for envelope in applied:
+            APPLIED.labels(envelope.data.type, "applied").inc()
+            DELAY.observe(max((now - envelope.time).total_seconds(), 0))
 
     async def prune(self) -> None:
         """Delete the events that are too old or too many. Reports of progress go first: the inference's row has the last ones."""
@@ -142,7 +166,18 @@ class Projector:
             await asyncio.sleep(_PRUNE_SECONDS)
 
 
-def _row(envelope: Envelope[Event], record: Record) -> dict[str, object]:
+async def _store(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], int]:
+    """Store events, giving them ids in their order. Gives the ids of those that were not there yet, by source and event id."""
+    statement = (
+        insert(StoredEvent)
+        .values(rows)
+        .on_conflict_do_nothing(index_elements=[StoredEvent.source, StoredEvent.event_id])
+        .returning(StoredEvent.source, StoredEvent.event_id, StoredEvent.id)
+    )
+    return {(source, event_id): id_ for source, event_id, id_ in await session.execute(statement)}
+
+
+def _row(envelope: Envelope[Event], record: Record) -> dict[str, Any]:
     event = envelope.data
     names = {"source": envelope.source, "event_id": envelope.id, "subject": event.subject}
     for name, value in names.items():
