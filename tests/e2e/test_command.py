@@ -62,7 +62,14 @@ def test_doctor_explains_this_machine(tmp_path: Path) -> None:
     assert "not started" in findings["Platform"]["found"]
 
 
-@pytest.mark.parametrize("moment", ["Kafka", "platform is up", "streamed"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "Kafka",
+        pytest.param("platform is up", marks=pytest.mark.thorough),
+        pytest.param("streamed", marks=pytest.mark.thorough),
+    ],
+)
 def test_ctrl_c_leaves_no_process_behind(moment: str, tmp_path: Path) -> None:
     home = tmp_path / "home"
     environment = os.environ | {"KAFKA_ML_HOME": str(home), "FORCE_COLOR": "1", "COLUMNS": "120"}

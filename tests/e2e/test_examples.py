@@ -62,10 +62,12 @@ def test_digits_are_predicted_also_when_the_example_runs_again(environment: dict
     assert figures("digits", environment)["accuracy"] > 0.9
 
 
+@pytest.mark.thorough
 def test_tumours_are_predicted_from_avro_records(environment: dict[str, str]) -> None:
     assert figures("breast_cancer", environment)["accuracy"] > 0.9
 
 
+@pytest.mark.thorough
 def test_the_regression_beats_the_mean(environment: dict[str, str]) -> None:
     found = figures("diabetes", environment)
     assert found["error"] < 0.85 * found["error_of_mean"]
@@ -83,6 +85,7 @@ def test_commands_and_events_alone_do_the_main_job_and_leave_nothing(
     assert [name for name in topics.topics if "example-commands" in name] == []
 
 
+@pytest.mark.thorough
 def test_the_mnist_model_learns_images_of_that_size(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

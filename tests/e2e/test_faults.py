@@ -51,6 +51,7 @@ def test_each_service_is_killed_while_a_training_and_an_inference_run(user: User
     user.wait(f"inferences/{inference['id']}", "stopped")
 
 
+@pytest.mark.thorough
 def test_an_inferer_is_killed_again_and_again_and_each_input_is_predicted_once(user: User, digits: Digits) -> None:
     trained = user.deploy(fit="epochs=2")
     send(user, trained["id"], digits["x"], digits["y"])
@@ -83,6 +84,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.thorough
 def test_models_that_cannot_be_built_are_invalid_with_a_sentence_and_disturb_nothing(user: User) -> None:
     created = {
         name: user.api.post("models", {"name": user.unique("bad"), "code": code}) for name, (code, _) in HOSTILE.items()
@@ -103,6 +105,7 @@ def test_models_that_cannot_be_built_are_invalid_with_a_sentence_and_disturb_not
     assert user.model()["state"] == "valid"
 
 
+@pytest.mark.thorough
 def test_trainings_that_cannot_succeed_fail_with_a_sentence_and_the_others_go_on(user: User, digits: Digits) -> None:
     compiled = "\nmodel.compile(optimizer='adam', loss='sparse_categorical_crossentropy', metrics=['accuracy'])"
     wrong_shape = DIGITS_MODEL.replace("(8, 8)", "(28, 28)")

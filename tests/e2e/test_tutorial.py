@@ -91,6 +91,7 @@ def test_the_tutorial_by_rest_calls_alone(user: User, digits: Mapping[str, Bytes
         http.post(f"inferences/{inference['id']}/stop").raise_for_status()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("case", LEGACY, ids=[case["topic"] for case in LEGACY])
 def test_what_the_earlier_sinks_wrote_trains_with_the_same_shapes(user: User, case: Mapping[str, Any]) -> None:
     shape = np.shape(case["means"]["x"])[1:]

@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -124,7 +125,8 @@ class User:
 
 def _is_host(process: psutil.Process, workload_id: str) -> bool:
     try:
-        named = process.cmdline()[-1:] in (["kafka_ml_trainer"], ["kafka_ml_inferer"])
+        command = process.cmdline()
+        named = command[:1] == [sys.executable] and command[-1] in ("kafka_ml_trainer", "kafka_ml_inferer")
         return named and f"/runs/{workload_id}/" in f"{process.cwd()}/"
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return False
