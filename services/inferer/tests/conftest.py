@@ -133,11 +133,16 @@ class Inferer:
 
     def guest(self) -> int:
         """Pid of the process that TensorFlow runs in."""
+        found = self.guest_if_any()
+        assert found is not None
+        return found
+
+    def guest_if_any(self) -> int | None:
+        """As `guest`; None before it was started."""
         import psutil
 
-        return max(
-            psutil.Process(self.process.pid).children(recursive=True), key=lambda child: child.memory_info().rss
-        ).pid
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        return max(children, key=lambda child: child.memory_info().rss).pid if children else None
 
     def says(self, text: str) -> None:
         """Wait until the log has `text`."""

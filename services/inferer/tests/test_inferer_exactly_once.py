@@ -5,6 +5,7 @@ import signal
 import time
 from collections import defaultdict
 
+import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 
@@ -136,3 +137,23 @@ def test_latest_begins_with_what_comes_after_it_is_ready(bench, topics):
     bench.until(lambda: bench.events(spec.inference_id, "kafka-ml.inference.ready"), "the inference to be ready")
     bench.produce(source, [sample] * 3)
     assert [lineage(message)[1] for message in bench.read(target, 3)] == [7, 8, 9]
+
+
+@pytest.mark.thorough
+def test_a_replica_that_stood_still_in_the_middle_of_a_transaction_does_not_predict_twice(bench, topics):
+    """Whether what it was committing counts is not known to it, and meanwhile another has taken over."""
+    source, target = topics(), topics()
+    count = 60_000
+    spec = bench.spec(source, target, max_batch=64)
+    reader = bench.reader(target)
+    stopped, follower = bench.waiting(), bench.waiting()
+    bench.produce(source, [bench.trained["mlp"].x[0].tobytes()] * count)
+    stopped.assign(spec)
+    found = reader.read(2_000)
+    stopped.process.send_signal(signal.SIGSTOP)
+    # Another replica doesn't end its transaction, and waits for that: longer than its session and its transaction last.
+    follower.assign(spec, replica=1)
+    found += reader.read(5_000)
+    stopped.process.send_signal(signal.SIGCONT)
+    found += reader.read(count - len(found))
+    assert_each_once_in_order(found + reader.to_end(), count, 1)

@@ -70,7 +70,9 @@ class Patience:
             and error.fenced
             and self._note(self._fenced, _FAST_SECONDS) >= _MOST_FENCED
         ):
-            raise ReplicaEndedError("Another process of this replica seems to have taken its place in Kafka.") from error
+            raise ReplicaEndedError(
+                "Another process of this replica seems to have taken its place in Kafka."
+            ) from error
         return float(min(_FIRST_PAUSE_SECONDS * 2 ** (failures - 1), _LONGEST_PAUSE_SECONDS))
 
     def _note(self, times: list[float], seconds: float) -> int:

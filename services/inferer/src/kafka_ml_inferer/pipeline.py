@@ -25,7 +25,7 @@ from kafka_ml_common.workloads import InferenceSpec
 from kafka_ml_inferer.delivery import TRANSACTION_SECONDS, Delivery, DeliveryError, Parcel
 from kafka_ml_inferer.model import Failed, Model, Slot
 from kafka_ml_inferer.patience import Patience
-from kafka_ml_inferer.records import Lineage, output_partition, size_of
+from kafka_ml_inferer.records import Lineage, UnreadableHeadersError, output_partition, size_of
 from kafka_ml_inferer.reporting import Reporter
 from kafka_ml_inferer.source import Source
 from kafka_ml_inferer.target import Output
@@ -183,7 +183,7 @@ class Pipeline:
         for index, (message, value) in enumerate(zip(messages, values, strict=True)):
             try:
                 headers = headers_of(message)
-            except UnicodeDecodeError:
+            except UnreadableHeadersError:
                 unwritable.append((index, "undecodable", "The name of one of the message's headers is no UTF-8."))
                 continue
             key = message.key()

@@ -43,10 +43,10 @@ class Lineage:
         """The input's headers, and the lineage; what the input has of an earlier inference's lineage is replaced.
 
         Raises:
-            UnicodeDecodeError: the name of a header is no UTF-8.
+            UnreadableHeadersError: the name of a header is no UTF-8.
         """
         lineage = [*self.fixed, (INPUT_HEADER, b"%b:%d:%d" % (self.topic, message.partition(), message.offset()))]
-        headers = message.headers()
+        headers = headers_of(message)
         if not headers:
             return lineage
         return [header for header in headers if header[0] not in LINEAGE] + lineage
@@ -54,8 +54,8 @@ class Lineage:
     def dead_letter(self, message: Message, code: str, reason: str) -> DeadLetter:
         """The dead letter for a message; without its headers if they can't be read."""
         try:
-            headers = message.headers() or []
-        except UnicodeDecodeError:
+            headers = headers_of(message)
+        except UnreadableHeadersError:
             headers = []
         kept = [header for header in headers if header[0] not in LINEAGE]
         position = f"{self.topic.decode()}:{message.partition()}:{message.offset()}"
@@ -63,6 +63,24 @@ class Lineage:
             message.key(), message.value(), kept, source=self.source, position=position, code=code, message=reason
         )
         return letter._replace(headers=[*letter.headers, *self.fixed])
+
+
+class UnreadableHeadersError(Exception):
+    """The name of a header is no UTF-8, as Kafka wants it."""
+
+
+def headers_of(message: Message) -> Headers:
+    """A message's headers.
+
+    Raises:
+        UnreadableHeadersError: the name of one is no UTF-8; from then on the message has none, as the client keeps what it
+            has read so far in a state that must not be touched.
+    """
+    try:
+        return message.headers() or []
+    except (UnicodeDecodeError, SystemError) as error:  # the client sets the first, and Python finds that it went on
+        message.set_headers([])
+        raise UnreadableHeadersError from error
 
 
 def output_partition(input_partition: int, output_partitions: int) -> int:
