@@ -1,5 +1,6 @@
 """Reading: exact ranges of a real log become arrays in the order of the control message; what can't be used is told with its place."""
 
+import errno
 import json
 from collections.abc import Callable
 from typing import Any
@@ -28,7 +29,11 @@ def load(
     arrays: dict[str, np.ndarray] = {}
     on_disk: dict[str, bool] = {}
 
+    full = options.pop("full", False)
+
     def share(name: str, shape: Any, dtype: Any, disk: bool) -> np.ndarray:
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
         arrays[name], on_disk[name] = np.zeros(shape, dtype), disk
         return arrays[name]
 
@@ -139,6 +144,24 @@ def test_a_bad_message_is_refused_with_its_place_or_counted_when_skipped(bench: 
     assert format_ranges(found.parts["training"]) == f"{topic}:0:0:17"
 
 
+def test_a_stream_without_a_usable_message_is_told_why(bench: Any, topic: str) -> None:
+    values = [np.full(3, np.nan, np.float32).tobytes()] * 2 + [b"short"]
+    ranges = bench.send_bytes(topic, values, [np.int64(1).tobytes()] * 3)
+    with pytest.raises(TrainingError, match=r"all of its 3 messages .* 1 could not be decoded and 2 hold NaN"):
+        load(bench, ranges, skip=True)
+    with pytest.raises(TrainingError, match="all of its 2 messages were left out, as 2 hold NaN"):
+        load(bench, f"{topic}:0:0:2", skip=True)
+
+
+def test_a_full_disk_is_told_with_what_is_missing(bench: Any, topic: str) -> None:
+    ranges = bench.send(topic, X, Y, config=VECTORS)
+    with pytest.raises(
+        TrainingError, match=r"no space .* on the disk .*No space left.* KAFKA_ML_WORK_FOLDER"
+    ) as refused:
+        load(bench, ranges, memory_bytes=100, full=True)
+    assert refused.value.code == "disk_full"
+
+
 def test_a_range_that_retention_took_is_refused_with_the_first_offset_there_is(bench: Any, topic: str) -> None:
     ranges = bench.send(topic, X, Y, config=VECTORS)
     admin = AdminClient({"bootstrap.servers": bench.kafka})
@@ -174,11 +197,16 @@ def test_a_stream_that_is_all_test_leaves_nothing_to_train_on(bench: Any, topic:
         load(bench, ranges, test_rate=1.0)
 
 
-def test_reading_ends_when_it_is_asked_to_and_when_kafka_is_gone(bench: Any, topic: str) -> None:
+def test_reading_ends_when_it_is_asked_to(bench: Any, topic: str) -> None:
     ranges = bench.send(topic, X, Y, config=VECTORS)
     stop = Stop()
     stop.ask()
     with pytest.raises(Stopped):
         load(bench, ranges, go_on=stop.check)
+
+
+@pytest.mark.thorough
+def test_reading_ends_when_kafka_is_gone(bench: Any, topic: str) -> None:
+    ranges = bench.send(topic, X, Y, config=VECTORS)
     with pytest.raises(UnavailableError, match="failed while"):
         load(bench, ranges, kafka="127.0.0.1:1", patience=0.1)

@@ -60,6 +60,7 @@ def test_the_digits_are_learned_from_the_log_and_stored_with_their_metrics(bench
     assert again.events == [finished]
 
 
+@pytest.mark.thorough
 def test_avro_from_two_partitions_is_trained_in_windows_when_it_is_larger_than_its_memory(
     bench: Any, topics: Callable[..., str], digits: tuple[np.ndarray, np.ndarray]
 ) -> None:
@@ -98,9 +99,11 @@ def test_a_training_that_is_told_to_stop_keeps_the_model_of_its_last_epoch(bench
 @pytest.mark.parametrize(
     ("line", "code", "sentence"),
     [
-        ("import os; os._exit(7)", "exited", "ended its process with exit status 7"),
+        pytest.param(
+            "import os; os._exit(7)", "exited", "ended its process with exit status 7", marks=pytest.mark.thorough
+        ),
         ("x = np.ones((1 << 40,), np.uint8)", "out_of_memory", "needs more memory than its limit of"),
-        ("while True: pass", "timeout", "did not finish within 4 seconds"),
+        pytest.param("while True: pass", "timeout", "did not finish within 4 seconds", marks=pytest.mark.thorough),
     ],
 )
 def test_code_that_does_harm_is_rejected_with_a_reason(bench: Any, line: str, code: str, sentence: str) -> None:
@@ -109,6 +112,12 @@ def test_code_that_does_harm_is_rejected_with_a_reason(bench: Any, line: str, co
     assert ended.code == 0, ended.log
     failure = ended.one(ModelRejected).failure
     assert (failure.code, sentence in failure.message) == (code, True), failure
+
+
+def test_a_model_that_kills_its_own_process_uses_up_an_attempt(bench: Any) -> None:
+    ended = bench.run(bench.validation(DENSE + "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"))
+    assert ended.code == 1, ended.log
+    assert ended.events == []
 
 
 def test_a_valid_model_is_reported_with_its_summary(bench: Any) -> None:
@@ -133,6 +142,7 @@ def test_a_stream_that_is_gone_fails_the_training(bench: Any, sent: str) -> None
     assert ended.one(TrainingFailed).failure.code == "data_gone"
 
 
+@pytest.mark.thorough
 def test_a_broker_that_cant_be_reached_is_left_to_another_try(bench: Any, sent: str) -> None:
     spec = bench.spec(sent.replace("0:0:", "0:1:"))
     unreachable = {"KAFKA_ML_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "KAFKA_ML_TRAINER_PATIENCE_SECONDS": "0.1"}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kafka_ml_sandbox.deaths import GuestError
-from kafka_ml_trainer.problems import failure_of
+from kafka_ml_trainer.problems import failure_after
 
 COMPILE = "model.compile(optimizer='adam', loss='sparse_categorical_crossentropy')\n"
 DENSE = "model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation='softmax')])\n"
@@ -96,13 +96,9 @@ def test_a_model_that_cant_be_used_is_told_why(
 def test_code_that_calls_exit_is_told_not_to(guest: Any) -> None:
     with pytest.raises(GuestError) as ended:
         build(guest, DENSE + COMPILE + "exit(3)")
-    failure = failure_of(ended.value)
+    failure = failure_after(ended.value, 1, 3)
     assert failure is not None
     assert (failure.code, failure.line) == ("exited", 3)
-
-
-def test_a_guest_that_was_killed_from_outside_is_no_fault_of_the_models() -> None:
-    assert failure_of(GuestError("killed", "by an operator")) is None
 
 
 def train(guest: Any, code: str, x: np.ndarray, y: np.ndarray, *, test: int = 0, **changes: Any) -> tuple[dict, list]:
@@ -170,7 +166,8 @@ def test_more_steps_than_one_pass_start_the_stream_again(guest: Any) -> None:
 
 def test_class_weights_change_what_is_learned(guest: Any) -> None:
     y = np.arange(40) % 3
-    reply, _ = train(guest, DENSE + COMPILE, X * 0, y, test=9, epochs=40, class_weight={0: 0.01, 1: 1.0, 2: 0.01})
+    fast = COMPILE.replace("'adam'", "keras.optimizers.SGD(0.5)")
+    reply, _ = train(guest, DENSE + fast, X * 0, y, test=9, epochs=10, class_weight={0: 0.01, 1: 1.0, 2: 0.01})
     counts = np.array(reply["confusion_matrix"]["counts"])
     assert counts[:, 1].sum() == 9
 

@@ -37,6 +37,10 @@ ENDED: tuple[str, bytes] = ("kafka-ml-reason", b"ended")
 """Header of a deployment's tombstone when all its trainings have ended by themselves, so that there is nothing to stop."""
 
 
+STORING_SECONDS = 600.0
+"""How long a training whose time is over may go on trying to store its result, while the object store is away."""
+
+
 class DeploymentRequest(Message):
     """Desired state in `kafka-ml.deployments`: these models await a stream."""
 

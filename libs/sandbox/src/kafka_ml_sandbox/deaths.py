@@ -69,8 +69,8 @@ def why_stopped(cause: str, limits: Limits | None, timeout: float | None, detail
             )
         case "unwatched":
             return (
-                "What the model's process uses could not be measured any more, so it was stopped: models must not hide their "
-                "processes or rename them."
+                "What the model's process uses could not be measured any more, so it was stopped: models must not hide what their "
+                "processes do."
             )
         case "protocol":
             return f"The model's process broke the protocol with its host ({detail}) and was stopped: model code must not use the channel."
@@ -102,7 +102,8 @@ def why_died(status: int, output: str, limits: Limits | None, *, kernel_out_of_m
         return "out_of_memory", out_of_memory(limits)
     if number == signal.SIGKILL:
         return "killed", (
-            "The model's process was killed (SIGKILL), and not by its host: by an operator, or by a container's or the machine's memory limit."
+            "The model's process was killed (SIGKILL), and not by its host: by its own code, by an operator, or by a container's or the "
+            "machine's memory limit."
         )
     if number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         return (

@@ -59,8 +59,9 @@ def read(stream: ControlMessage, log: LogReader, share: Share, *, memory_bytes: 
         skip: leave out messages that can't be decoded, instead of refusing the stream.
 
     Raises:
-        TrainingError: the log no longer has it, it has no labels or samples, or a message can't be used.
-        UnavailableError: Kafka can't be reached, or there is no space on the disk.
+        TrainingError: the log no longer has it, it has no labels or samples, a message can't be used, or there is no space.
+        StreamError: its format can't be understood.
+        UnavailableError: Kafka can't be reached.
     """
     codec = codec_of(stream)
     log.check(stream.ranges)
@@ -76,6 +77,7 @@ def codec_of(stream: ControlMessage) -> Codec:
 
     Raises:
         TrainingError: the stream has none, is one that never ends, or its numbers are text.
+        StreamError: its format can't be understood.
     """
     if stream.live_topic is not None:
         raise TrainingError(
@@ -147,14 +149,7 @@ class Filling:
                 advice="Send the stream again without them, or deploy with on_bad_message=skip to leave such messages out.",
             )
         if self._x is None or self._y is None:
-            left_out = (
-                f": all {self._skipped} messages were left out, as none could be decoded" if self._skipped else ""
-            )
-            raise TrainingError(
-                "no_samples",
-                f"The stream has no samples{left_out}.",
-                advice="See that the ranges hold the messages you sent.",
-            )
+            raise self._no_samples()
         sizes = split_sizes(self._count, stream.validation_rate, stream.test_rate)
         if not sizes.training:
             raise TrainingError(
@@ -173,14 +168,36 @@ class Filling:
             parts=self._parts(sizes, stream.ranges),
         )
 
+    def _no_samples(self) -> TrainingError:
+        if not self._skipped:
+            return TrainingError(
+                "no_samples", "The stream has no samples.", advice="See that the ranges hold the messages you sent."
+            )
+        undecoded = self._skipped - self._not_finite
+        reasons = [f"{undecoded} could not be decoded"] if undecoded else []
+        reasons += [f"{self._not_finite} hold NaN or infinite numbers"] if self._not_finite else []
+        return TrainingError(
+            "no_samples",
+            f"The stream has no samples: all of its {_count(self._skipped, 'message')} were left out, as {' and '.join(reasons)}.",
+            advice="Deploy with on_bad_message=fail to be told of the first one what is wrong with it.",
+        )
+
     def _allocate(self, samples: Samples) -> tuple[NDArray[Any], NDArray[Any]]:
         each = samples.x[0].nbytes + samples.y[0].nbytes
         on_disk = each * self._capacity > self._memory
         if on_disk:
             least, most = WINDOW_BYTES
             self._window = max(min(max(self._memory // 8, least), most) // each, 1)
-        x = self._share("x", (self._capacity, *samples.x.shape[1:]), samples.x.dtype, on_disk)
-        y = self._share("y", (self._capacity, *samples.y.shape[1:]), samples.y.dtype, on_disk)
+        try:
+            x = self._share("x", (self._capacity, *samples.x.shape[1:]), samples.x.dtype, on_disk)
+            y = self._share("y", (self._capacity, *samples.y.shape[1:]), samples.y.dtype, on_disk)
+        except OSError as error:
+            place = "on the disk of the trainer's work folder" if on_disk else "in the trainer's memory"
+            raise TrainingError(
+                "disk_full" if on_disk else "out_of_memory",
+                f"There is no space for the stream's {each * self._capacity / (1 << 20):,.0f} MiB {place} ({error.strerror}).",
+                advice="Free some, set KAFKA_ML_WORK_FOLDER to a folder with more, or send less data.",
+            ) from error
         return x, y
 
     def _finite(self, samples: Samples, messages: list[Message], piece: StreamRange, *, skip: bool) -> Samples:

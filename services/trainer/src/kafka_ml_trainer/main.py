@@ -1,7 +1,8 @@
 """The trainer: one process for one training or validation, started ahead of its work.
 
 It starts its guest, which imports TensorFlow and waits; waits itself for an assignment; does it; reports; and ends. With 0: the
-outcome was reported, or no work came. With 75 (EX_TEMPFAIL): try again. With 64 (EX_USAGE): the assignment is none.
+outcome was reported, or no work came. With 75 (EX_TEMPFAIL): Kafka or the object store is away, which uses up no attempt. With 1: it
+could not be done, which does. With 64 (EX_USAGE): the assignment is none.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 import structlog
 from pydantic import ValidationError
 
-from kafka_ml_common.errors import KafkaMLError
+from kafka_ml_common.errors import KafkaMLError, UnavailableError
 from kafka_ml_common.objects import ObjectStore
 from kafka_ml_common.settings import KafkaSettings, ObjectStoreSettings
 from kafka_ml_common.telemetry import configure
@@ -71,12 +72,17 @@ def work(assignment: Assignment, guest: Guest, folder: Path, settings: TrainerSe
         with Reporter(kafka) as reporter:
             if isinstance(spec, TrainingSpec):
                 store = ObjectStore(ObjectStoreSettings())
-                train(spec, Workplace(guest, folder, kafka, store, reporter, settings, stop))
+                train(
+                    spec, Workplace(guest, folder, kafka, store, reporter, settings, stop), attempt=assignment.attempt
+                )
             else:
-                validate(spec, guest, reporter, stop, stop_seconds=settings.stop_seconds)
-    except (KafkaMLError, GuestError) as error:
-        log.error("could not be done, to be tried again", error=str(error))
+                validate(spec, guest, reporter, stop, attempt=assignment.attempt, stop_seconds=settings.stop_seconds)
+    except UnavailableError as error:
+        log.error("could not be done for now", error=str(error))
         return os.EX_TEMPFAIL
+    except (KafkaMLError, GuestError) as error:
+        log.error("could not be done", error=str(error))
+        return 1
     except Stopped:
         log.info("stopped before the outcome was known")
         return os.EX_TEMPFAIL

@@ -9,7 +9,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from kafka_ml_common.cloudevents import Envelope, encode
-from kafka_ml_common.errors import UnavailableError
+from kafka_ml_common.errors import InvalidError, UnavailableError
 from kafka_ml_common.messages import Event
 from kafka_ml_common.settings import KafkaSettings
 from kafka_ml_common.telemetry import current_traceparent
@@ -26,6 +26,7 @@ class Reporter:
 
     Raises, from every method and at the end of its block:
         UnavailableError: the broker did not take an event within two minutes.
+        InvalidError: an event is larger than the broker takes.
     """
 
     def __init__(self, settings: KafkaSettings) -> None:
@@ -40,7 +41,7 @@ class Reporter:
                 "enable.idempotence": True,
                 "linger.ms": 2,
                 "delivery.timeout.ms": _DELIVERY_SECONDS * 1000,
-                # A large confusion matrix compresses well below the broker's limit for a batch; this limit is before compression.
+                # What a broker takes is after compression; this limit is before.
                 "message.max.bytes": _MAX_BYTES,
                 "compression.type": "gzip",
             }
@@ -54,6 +55,8 @@ class Reporter:
                 record.topic, record.value, record.key, headers=list(record.headers), on_delivery=self._delivered
             )
         except (BufferError, KafkaException) as error:
+            if isinstance(error, KafkaException):
+                _refuse_too_large(error.args[0])
             raise UnavailableError(
                 f"Kafka at {self._servers} does not take the event {event.type}: {error}."
             ) from error
@@ -84,4 +87,10 @@ class Reporter:
 
     def _check(self) -> None:
         if self._refused is not None:
+            _refuse_too_large(self._refused)
             raise UnavailableError(f"Kafka at {self._servers} did not take an event: {self._refused.str()}.")
+
+
+def _refuse_too_large(error: KafkaError) -> None:
+    if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+        raise InvalidError("An event of this work is larger than the broker takes.")

@@ -24,6 +24,7 @@ class Stop:
 
     def __init__(self) -> None:
         self._asked = threading.Event()
+        self._wake = threading.Event()
 
     @property
     def asked(self) -> bool:
@@ -32,6 +33,7 @@ class Stop:
     def ask(self) -> None:
         """Ask it to stop."""
         self._asked.set()
+        self._wake.set()
 
     def check(self) -> None:
         """Raises Stopped if it was asked to."""
@@ -63,12 +65,15 @@ class Stop:
     @contextmanager
     def passed_on(self, guest: Guest, patience_seconds: float) -> Iterator[None]:
         """While the guest is at work in this block, tell it when to stop, and kill it when it doesn't within `patience_seconds`."""
-        done = threading.Event()
+        done, wake = threading.Event(), threading.Event()
+        self._wake = wake
+        if self.asked:
+            wake.set()
 
         def watch() -> None:
-            while not self._asked.wait(_REPEAT_SECONDS):
-                if done.is_set():
-                    return
+            wake.wait()
+            if done.is_set():
+                return
             # Told again and again: what a guest hears between two requests is not kept.
             for _ in range(max(1, round(patience_seconds / _REPEAT_SECONDS))):
                 try:
@@ -86,4 +91,5 @@ class Stop:
             yield
         finally:
             done.set()
+            wake.set()
             watcher.join()

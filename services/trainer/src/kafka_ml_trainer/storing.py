@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from kafka_ml_common.errors import NotFoundError, UnavailableError
 from kafka_ml_common.messages import TrainingFinished, TrainingStopped
 from kafka_ml_common.objects import ObjectStore, dataset_key, metrics_key, model_key
 from kafka_ml_common.streams import format_ranges
-from kafka_ml_common.workloads import TrainingSpec
+from kafka_ml_common.workloads import STORING_SECONDS, TrainingSpec
 from kafka_ml_sandbox.host import Guest
 from kafka_ml_trainer.dataset import Dataset
 from kafka_ml_trainer.problems import TrainingError
@@ -23,8 +24,6 @@ log = structlog.get_logger(__name__)
 
 MODEL_FILE = "model.keras"
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
-_TRIES = 25
-"""About ten minutes in all: a trained model is not given up because the store is being restarted."""
 
 Ended = TrainingFinished | TrainingStopped
 
@@ -47,7 +46,7 @@ def take_model(guest: Guest, folder: Path, limit_bytes: int) -> Path:
     """Copy the model that the guest saved to where the guest can't reach it.
 
     Raises:
-        TrainingError: there is none, it is no regular file, or larger than `limit_bytes`.
+        TrainingError: there is none, it is no regular file, larger than `limit_bytes`, or there is no space for it.
     """
     path = folder / MODEL_FILE
     try:
@@ -60,6 +59,12 @@ def take_model(guest: Guest, folder: Path, limit_bytes: int) -> Path:
     except (FileNotFoundError, ValueError) as error:
         raise TrainingError(
             "protocol", f"The model's process did not leave the trained model as a file: {error}."
+        ) from error
+    except OSError as error:
+        raise TrainingError(
+            "disk_full",
+            f"There is no space for the trained model in the trainer's work folder ({error.strerror}).",
+            advice="Free some on its disk, or set KAFKA_ML_WORK_FOLDER to a folder with more.",
         ) from error
     if not remaining:
         raise TrainingError("disk_full", f"The trained model is larger than {limit_bytes >> 20} MiB and is not stored.")
@@ -74,7 +79,9 @@ def store_result(
     model: Path | None,
     wait: Callable[[float], bool],
 ) -> None:
-    """Store model, manifest and metrics, in this order; an unreachable store is tried again for some minutes.
+    """Store model, manifest and metrics, in this order.
+
+    A trained model is not given up because the store is being restarted: an unreachable one is tried again for STORING_SECONDS.
 
     Args:
         wait: waits for so many seconds; True when there is no more time.
@@ -82,6 +89,7 @@ def store_result(
     Raises:
         UnavailableError: the store could not be reached in all that time.
     """
+    until = time.monotonic() + STORING_SECONDS
 
     def put() -> None:
         if model is not None:
@@ -90,15 +98,14 @@ def store_result(
         store.put_json(metrics_key(spec.result_id), {"type": event.type, "event": event.model_dump(mode="json")})
 
     pause = _FIRST_PAUSE
-    for left in reversed(range(_TRIES)):
+    while True:
         try:
             return put()
         except UnavailableError as error:
             log.warning("the object store is unavailable, the result waits", error=str(error), pause=pause)
-            if not left or wait(pause):
+            if time.monotonic() + pause > until or wait(pause):
                 raise
             pause = min(pause * 2, _LONGEST_PAUSE)
-    return None
 
 
 def manifest(spec: TrainingSpec, dataset: Dataset) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from kafka_ml_common.errors import KafkaMLError, UnavailableError
 from kafka_ml_common.messages import (
     EpochFinished,
     Event,
@@ -29,7 +30,7 @@ from kafka_ml_sandbox.host import Guest
 from kafka_ml_sandbox.limits import Limits
 from kafka_ml_trainer.dataset import Dataset, read
 from kafka_ml_trainer.log import LogReader
-from kafka_ml_trainer.problems import Stopped, TrainingError, failure_of
+from kafka_ml_trainer.problems import Stopped, TrainingError, failure_after
 from kafka_ml_trainer.replies import BuildReply, EpochReport, TrainReply, checked
 from kafka_ml_trainer.reporting import Reporter
 from kafka_ml_trainer.settings import TrainerSettings
@@ -60,12 +61,12 @@ class ReportedError(Exception):
         self.failure = failure
 
 
-def train(spec: TrainingSpec, place: Workplace) -> None:
+def train(spec: TrainingSpec, place: Workplace, *, attempt: int) -> None:
     """Do the training of `spec` and report its outcome. Harmless when repeated.
 
     Raises:
         UnavailableError: Kafka or the object store can't be reached.
-        GuestError: the model's process was ended from outside.
+        GuestError: the model's process was ended, perhaps from outside, and there are attempts left.
     """
     place.store.ensure_bucket()
     if (event := stored_before(place.store, spec.result_id)) is not None:
@@ -81,11 +82,16 @@ def train(spec: TrainingSpec, place: Workplace) -> None:
         place.reporter.publish(job.failed(error.failure))
     except TrainingError as problem:
         place.reporter.publish(job.failed(problem.failure(place.guest.output())))
+    except UnavailableError:
+        raise
+    except KafkaMLError as problem:  # such as a StreamError: the same again will fail again
+        failure = Failure(code=problem.code.replace("-", "_"), message=str(problem))
+        place.reporter.publish(job.failed(failure))
     except GuestError as error:
         if place.stop.asked:
             place.reporter.publish(job.stopped())
-        elif (failure := failure_of(error)) is not None:
-            place.reporter.publish(job.failed(failure))
+        elif (found := failure_after(error, attempt, spec.attempts)) is not None:
+            place.reporter.publish(job.failed(found))
         else:
             raise
 
@@ -98,6 +104,7 @@ class Job:
         self._place = place
         self._ids = {"deployment_id": spec.deployment_id, "result_id": spec.result_id}
         self._begun = time.monotonic()
+        self._started = False
         self._epochs_done = 0
 
     def run(self) -> Ended:
@@ -166,6 +173,9 @@ class Job:
 
         def report(name: str, payload: dict[str, Any]) -> None:
             if name == "started":
+                if self._started:
+                    raise TrainingError("protocol", "The model's process reported twice that the training started.")
+                self._started = True
                 self._report_start(dataset)
             elif name == "epoch":
                 self._report_epoch(checked(EpochReport, payload))
@@ -203,13 +213,16 @@ class Job:
         )
 
     def _ended(self, reply: TrainReply, model: Path | None) -> Ended:
+        matrix = reply.confusion_matrix.small if reply.confusion_matrix is not None else None
+        if matrix is None and reply.confusion_matrix is not None:
+            log.warning("the confusion matrix is too large to publish", classes=len(reply.confusion_matrix.labels))
         kind: type[Ended] = TrainingStopped if reply.stopped else TrainingFinished
         return kind(
             **self._ids,
             training_metrics=reply.training_metrics,
             validation_metrics=reply.validation_metrics,
             test_metrics=reply.test_metrics,
-            confusion_matrix=reply.confusion_matrix,
+            confusion_matrix=matrix,
             epochs_done=self._epochs_done,
             duration_seconds=self._seconds,
             model_object=model_key(self._spec.result_id) if model else None,

@@ -9,7 +9,7 @@ from kafka_ml_common.workloads import ValidationSpec
 from kafka_ml_sandbox.deaths import GuestError
 from kafka_ml_sandbox.host import Guest
 from kafka_ml_sandbox.limits import Limits
-from kafka_ml_trainer.problems import Stopped, TrainingError, failure_of
+from kafka_ml_trainer.problems import Stopped, TrainingError, failure_after
 from kafka_ml_trainer.replies import BuildReply, checked
 from kafka_ml_trainer.reporting import Reporter
 from kafka_ml_trainer.stopping import Stop
@@ -17,12 +17,14 @@ from kafka_ml_trainer.stopping import Stop
 log = structlog.get_logger(__name__)
 
 
-def validate(spec: ValidationSpec, guest: Guest, reporter: Reporter, stop: Stop, *, stop_seconds: float) -> None:
+def validate(
+    spec: ValidationSpec, guest: Guest, reporter: Reporter, stop: Stop, *, attempt: int, stop_seconds: float
+) -> None:
     """Build the model of `spec` and report the outcome.
 
     Raises:
         UnavailableError: Kafka can't be reached.
-        GuestError: the model's process was ended from outside.
+        GuestError: the model's process was ended, perhaps from outside, and there are attempts left.
         Stopped: the work was asked to stop.
     """
     try:
@@ -39,7 +41,7 @@ def validate(spec: ValidationSpec, guest: Guest, reporter: Reporter, stop: Stop,
     except GuestError as error:
         if stop.asked:
             raise Stopped from error
-        failure = failure_of(error)
+        failure = failure_after(error, attempt, spec.attempts)
         if failure is None:
             raise
         event = _rejected(spec, failure)
@@ -52,7 +54,7 @@ def _outcome(spec: ValidationSpec, reply: BuildReply, guest: Guest) -> Event:
     if reply.summary is None:
         raise TrainingError("protocol", "The model's process answered with neither a summary nor a failure.")
     log.info("model is valid", parameters=reply.summary.parameters)
-    return ModelValidated(model_id=spec.model.model_id, version=spec.model.version, summary=reply.summary)
+    return ModelValidated(model_id=spec.model.model_id, version=spec.model.version, summary=reply.summary.small)
 
 
 def _rejected(spec: ValidationSpec, failure: Failure) -> Event:
