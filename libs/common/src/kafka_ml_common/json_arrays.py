@@ -133,8 +133,8 @@ def dump_rows(array: Array, before: bytes, after: bytes) -> list[bytes]:
     if not len(array):
         return []
     body = orjson.dumps(np.ascontiguousarray(array), option=orjson.OPT_SERIALIZE_NUMPY)
-    # Numbers and null hold neither brackets nor line ends.
-    return (before + body[2:-2].replace(b"],[", after + b"\n" + before) + after).split(b"\n")
+    # Numbers and null hold no brackets.
+    return [before + row + after for row in body[2:-2].split(b"],[")]
 
 
 def _json(message: bytes | None) -> Any:

@@ -180,7 +180,7 @@ class AtLeastOnce:
     """Predictions first, then the offsets: after a crash some predictions come twice, none is missing."""
 
     def __init__(self, kafka: KafkaSettings, commit: Callable[[list[TopicPartition]], None], output: Output) -> None:
-        self._config = _config(kafka, output) | {"on_delivery": self._refused, "delivery.report.only.error": True}
+        self._config = _config(kafka, output) | {"on_delivery": self._refused}
         self._commit_offsets = commit
         self._producer: Producer | None = None
         self._last: Parcel | None = None
@@ -230,6 +230,7 @@ class AtLeastOnce:
 def _config(kafka: KafkaSettings, output: Output) -> dict[str, Any]:
     return kafka.confluent() | {
         "enable.idempotence": True,
+        "delivery.report.only.error": True,
         "linger.ms": 5,
         "batch.num.messages": 20_000,
         "queue.buffering.max.messages": 200_000,

@@ -25,7 +25,7 @@ from kafka_ml_common.workloads import InferenceSpec
 from kafka_ml_inferer.delivery import TRANSACTION_SECONDS, Delivery, DeliveryError, Parcel
 from kafka_ml_inferer.model import Failed, Model, Slot
 from kafka_ml_inferer.patience import Patience
-from kafka_ml_inferer.records import Lineage, UnreadableHeadersError, output_partition, size_of
+from kafka_ml_inferer.records import LINEAGE, LINEAGE_BYTES, Lineage, UnreadableHeadersError, output_partition, size_of
 from kafka_ml_inferer.reporting import Reporter
 from kafka_ml_inferer.source import Source
 from kafka_ml_inferer.target import Output
@@ -179,6 +179,7 @@ class Pipeline:
         """Hand predictions to the producer; index, code and reason of each that can't be written."""
         topic, partitions, largest = self._spec.output_topic, self._output.partitions, self._output.largest_record
         headers_of, produce = self._lineage.prediction_headers, producer.produce
+        surely = largest - LINEAGE_BYTES  # measuring each record takes as long as writing it
         unwritable = []
         for index, (message, value) in enumerate(zip(messages, values, strict=True)):
             try:
@@ -187,7 +188,8 @@ class Pipeline:
                 unwritable.append((index, "undecodable", "The name of one of the message's headers is no UTF-8."))
                 continue
             key = message.key()
-            if (size := size_of(value, key, headers)) > largest:
+            small = len(headers) == len(LINEAGE) and len(value) + (len(key) if key else 0) <= surely
+            if not small and (size := size_of(value, key, headers)) > largest:
                 reason = f"Its prediction, key and headers have {size} bytes, {topic} allows {largest}."
                 unwritable.append((index, "too_large", reason))
                 continue

@@ -16,6 +16,10 @@ _RECORD_BYTES = 128
 """Of a record and its batch, besides key, value and headers."""
 
 _HEADER_BYTES = 10
+
+LINEAGE_BYTES = 1024
+"""More than a record has besides value and key when its only headers are the lineage; a topic's name has 249 characters at most."""
+
 LINEAGE = frozenset({INFERENCE_HEADER, MODEL_HEADER, INPUT_HEADER})
 
 
@@ -45,7 +49,8 @@ class Lineage:
         Raises:
             UnreadableHeadersError: the name of a header is no UTF-8.
         """
-        lineage = [*self.fixed, (INPUT_HEADER, b"%b:%d:%d" % (self.topic, message.partition(), message.offset()))]
+        inference, model = self.fixed
+        lineage = [inference, model, (INPUT_HEADER, b"%b:%d:%d" % (self.topic, message.partition(), message.offset()))]
         headers = headers_of(message)
         if not headers:
             return lineage
@@ -94,5 +99,5 @@ def output_partition(input_partition: int, output_partitions: int) -> int:
 
 def size_of(value: bytes, key: bytes | None, headers: Headers) -> int:
     """Bytes that a record takes at most, sent alone."""
-    named = sum(4 * len(name) + len(text or b"") + _HEADER_BYTES for name, text in headers)
+    named = sum(len(name.encode()) + len(text or b"") + _HEADER_BYTES for name, text in headers)
     return len(value) + len(key or b"") + named + _RECORD_BYTES
