@@ -67,5 +67,5 @@ def test_a_model_that_needs_too_much_memory_for_large_batches_gets_smaller_ones(
     assert 16 <= model.capacity < 4096
     slot = model.slots[0]
     slot.input[:10] = trained.x[:10]
-    assert model.predict(slot, 10).result() == []
+    assert model.predict(slot, 10).result() == {}
     assert slot.output[:10] == pytest.approx(trained.y[:10], abs=1e-5)
