@@ -7,21 +7,24 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
+from kafka_ml_api.catching_up import Projection
 from kafka_ml_api.commands import Commands, carry_out
 from kafka_ml_api.db import Base, Database
 from kafka_ml_api.inferences.topics import TopicMaker
-from kafka_ml_api.tables import Configuration, Model, OutboxMessage
+from kafka_ml_api.projector import Projector
+from kafka_ml_api.tables import Configuration, ConfigurationModel, Model, ModelVersion, OutboxMessage
 from kafka_ml_common import topics
 from kafka_ml_common.bus import Publisher, to_record
 from kafka_ml_common.cloudevents import Envelope, Message, Record, decode, encode, headers_of
-from kafka_ml_common.errors import ConflictError, InvalidError, KafkaMLError, NotFoundError
-from kafka_ml_common.messages import EVENT_TYPES, CommandCompleted, CommandRejected, Event
+from kafka_ml_common.errors import ConflictError, InvalidError, KafkaMLError, NotFoundError, UnavailableError
+from kafka_ml_common.messages import EVENT_TYPES, CommandCompleted, CommandRejected, Event, ModelSummary, ModelValidated
 from kafka_ml_common.requests import (
     COMMANDS,
     Command,
     CreateConfiguration,
+    CreateDeployment,
     CreateModel,
     DeleteModel,
     UpdateModel,
@@ -148,6 +151,61 @@ async def test_every_command_has_its_use_case(database: Database, kind: type[Com
         refused = error
     assert kind is CreateModel or isinstance(refused, NotFoundError | InvalidError)
     assert refused is None or "can't be carried out" not in str(refused)
+
+
+async def test_a_command_that_can_not_be_carried_out_is_refused_after_some_tries(
+    database: Database, database_url: str
+) -> None:
+    desk = Desk(database)
+    await desk.ask(CreateModel(name="digits", code="model = None"), "1")
+    async with database.connection() as connection:
+        name = await connection.scalar(text("SELECT current_database()"))
+        await connection.execute(text(f'ALTER DATABASE "{name}" SET lock_timeout = 20'))
+        await connection.commit()
+    hasty = Database(database_url)
+    others = Desk(hasty)
+    others.commands = Commands(hasty, NO_KAFKA, Publisher(NO_KAFKA, "test"), TopicMaker(NO_KAFKA), tries=3)
+    async with database.transaction() as session:
+        await session.scalars(select(Model).with_for_update())
+        for _ in range(2):
+            with pytest.raises(UnavailableError):
+                await others.ask(DeleteModel(id=1), "2")
+        await others.ask(DeleteModel(id=1), "2")
+        await others.ask(CreateModel(name="others", code="model = None"), "3")
+    await hasty.close()
+    _, given_up, next_one = (answer.data for answer in await desk.answers())
+    assert isinstance(given_up, CommandRejected)
+    assert given_up.problem["status"] == 503
+    assert isinstance(next_one, CommandCompleted)
+
+
+async def test_a_command_is_refused_only_after_the_projector_has_caught_up(
+    database: Database, kafka: str, topic: str, running: Any
+) -> None:
+    settings = KafkaSettings(bootstrap_servers=kafka)
+    projection = Projection(settings, topic=topic, group=topic)
+    async with database.transaction() as session:
+        session.add(Model(name="digits"))
+        await session.flush()
+        session.add(ModelVersion(model_id=1, version=1, code="model = None"))
+        configuration = Configuration(name="digits")
+        session.add(configuration)
+        await session.flush()
+        session.add(ConfigurationModel(configuration_id=configuration.id, model_id=1, position=0))
+    summary = ModelSummary(layers=(), parameters=5, trainable_parameters=5, input_shape=(8, 8), output_shape=(10,))
+    async with Publisher(settings, "test") as publisher:
+        await publisher.send(
+            replace(encode(Envelope(ModelValidated(model_id=1, version=1, summary=summary), "test")), topic=topic)
+        )
+        desk = Desk(database)
+        desk.commands = Commands(database, settings, publisher, TopicMaker(settings), projection=projection)
+        asked = asyncio.create_task(desk.ask(CreateDeployment(configuration_id=1)))
+        async with running(Projector(database, settings, publisher, topic=topic, group=topic).run()):
+            await asyncio.wait_for(asked, 60)
+            await asyncio.wait_for(desk.ask(CreateDeployment(configuration_id=9), "2"), 60)
+    deployed, refused = (answer.data for answer in await desk.answers())
+    assert isinstance(deployed, CommandCompleted)
+    assert isinstance(refused, CommandRejected)
 
 
 async def first(settings: KafkaSettings, topic: str, header: str, value: str) -> Record:

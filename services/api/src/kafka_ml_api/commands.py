@@ -2,11 +2,15 @@
 
 The effect, the answer in the outbox, and the note that the command was carried out are one transaction. A command that comes again (the same
 `ce_source` and `ce_id`, within a day) has no further effect, and gets the same answer again: the same event, with the same id.
+
+Whoever acts on events may ask for something before the projector has applied the very event that makes it possible. So a command is refused
+only after the projector has caught up with what had happened when the command came.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
@@ -16,6 +20,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from kafka_ml_api import outbox, problems
+from kafka_ml_api.catching_up import Projection
 from kafka_ml_api.configurations import service as configurations
 from kafka_ml_api.configurations.schemas import ConfigurationView
 from kafka_ml_api.datasources import service as datasources
@@ -52,7 +57,8 @@ class Commands:
     """Carries out commands.
 
     Args:
-        topic, group: other ones than the platform's are for tests.
+        topic, group, projection: other ones than the platform's are for tests.
+        tries: after so many a command that needs something unavailable is refused, so that it does not keep back those behind it.
     """
 
     def __init__(
@@ -64,7 +70,13 @@ class Commands:
         *,
         topic: str = topics.COMMANDS,
         group: str = GROUP,
+        projection: Projection | None = None,
+        tries: int = 8,
     ) -> None:
+        self._projection = projection or Projection(settings)
+        self._tries = tries
+        self._failed: tuple[tuple[str, str], int] | None = None
+        """The command that is being tried again, and how often it has failed."""
         self._database = database
         self._publisher = publisher
         self._maker = maker
@@ -98,7 +110,13 @@ class Commands:
         for name, value in (("ce_id", command.id), ("ce_source", command.source)):
             if len(value) > _LONGEST_NAME:
                 raise InvalidError(f"The command's {name} is longer than {_LONGEST_NAME} characters.")
-        outcome = await self._once(command, record)
+        try:
+            outcome = await self._judged(command, record)
+        except UnavailableError as error:
+            if self._count_failure(command) < self._tries:
+                raise
+            outcome = await self._once(command, record, _Giving(error))
+        self._failed = None
         ANSWERED.labels(command.data.type, outcome).inc()
 
     async def refuse(self, record: Record, error: KafkaMLError) -> None:
@@ -110,7 +128,21 @@ class Commands:
             rejected = CommandRejected(command=kind, problem=problems.document(error))
             await self._publisher.publish(rejected, correlation_id=headers["ce_id"][:_LONGEST_NAME])
 
-    async def _once(self, command: Envelope[Command], record: Record) -> str:
+    async def _judged(self, command: Envelope[Command], record: Record) -> str:
+        try:
+            return await self._once(command, record, self._carry_out_or_doubt)
+        except _DoubtError as doubt:
+            log.debug("would be refused, unless the projector is late", command=command.data.type, reason=str(doubt))
+        await self._projection.catch_up()
+        return await self._once(command, record, self._carry_out)
+
+    def _count_failure(self, command: Envelope[Command]) -> int:
+        name = command.source, command.id
+        before = self._failed[1] if self._failed is not None and self._failed[0] == name else 0
+        self._failed = name, before + 1
+        return before + 1
+
+    async def _once(self, command: Envelope[Command], record: Record, answerer: _Answerer) -> str:
         row = {
             "key": storable_text(command.id),
             "path": f"commands:{storable_text(command.source)}",
@@ -130,7 +162,7 @@ class Commands:
                     )
                 outbox.enqueue_record(session, _restored(stored))
                 return "repeated"
-            answer = await self._answer(session, command.data)
+            answer = await answerer(session, command.data)
             envelope: Envelope[Message] = Envelope(
                 data=answer, source=outbox.SOURCE, correlation_id=command.id, traceparent=current_traceparent()
             )
@@ -139,17 +171,44 @@ class Commands:
             outbox.enqueue_record(session, event)
             return "completed" if isinstance(answer, CommandCompleted) else "rejected"
 
-    async def _answer(self, session: AsyncSession, command: Command) -> CommandCompleted | CommandRejected:
+    async def _carry_out_or_doubt(self, session: AsyncSession, command: Command) -> CommandCompleted | CommandRejected:
+        answer = await self._carry_out(session, command)
+        if isinstance(answer, CommandRejected):
+            raise _DoubtError(answer.problem.get("detail"))
+        return answer
+
+    async def _carry_out(self, session: AsyncSession, command: Command) -> CommandCompleted | CommandRejected:
         try:
             async with session.begin_nested():  # what a refused command has begun is undone, its answer is kept
                 done = await carry_out(session, command, self._maker)
         except UnavailableError:
             raise
         except KafkaMLError as error:
-            log.info("command rejected", command=command.type, reason=str(error))
-            return CommandRejected(command=command.type, problem=problems.document(error))
+            return _rejected(command, error)
         document = done.view.model_dump(mode="json", by_alias=True) if done.view is not None else None
         return CommandCompleted(command=command.type, resource=done.resource, document=document)
+
+
+_Answerer = Callable[[AsyncSession, Command], Awaitable[CommandCompleted | CommandRejected]]
+
+
+class _DoubtError(Exception):
+    """A command would be refused; undoes the transaction, so that it is judged again later."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Giving:
+    """Answers a command that was tried often enough."""
+
+    error: KafkaMLError
+
+    async def __call__(self, session: AsyncSession, command: Command) -> CommandRejected:
+        return _rejected(command, self.error)
+
+
+def _rejected(command: Command, error: KafkaMLError) -> CommandRejected:
+    log.info("command rejected", command=command.type, reason=str(error))
+    return CommandRejected(command=command.type, problem=problems.document(error))
 
 
 @dataclass(frozen=True, slots=True)
