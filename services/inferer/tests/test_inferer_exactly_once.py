@@ -44,6 +44,7 @@ def test_killed_several_times_in_the_middle_of_batches(bench, topics):
     assert_each_once_in_order(found + reader.to_end(), count, 1)
 
 
+@pytest.mark.thorough
 def test_one_replica_becomes_three_and_one_again(bench, topics):
     partitions, count = 4, 20_000
     source, target = topics(partitions), topics(partitions)

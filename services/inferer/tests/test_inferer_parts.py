@@ -60,6 +60,7 @@ def model(tmp_path):
     model.close()
 
 
+@pytest.mark.thorough
 def test_a_model_that_needs_too_much_memory_for_large_batches_gets_smaller_ones(bench, model):
     trained = bench.trained["hungry"]
     spec = bench.spec("in", "out", "hungry", max_batch=4096, memory_mb=1024)
