@@ -2,7 +2,7 @@
 
 from kafka_ml_common import topics
 from kafka_ml_common.cloudevents import Envelope, Record, encode
-from kafka_ml_scheduler.desired import DesiredState, ended_record
+from kafka_ml_scheduler.desired import NO_SPEC, DesiredState, ended_record
 
 
 def record_of(spec, name):
@@ -31,29 +31,51 @@ def test_a_users_tombstone_withdraws_until_the_scheduler_has_answered_it(trainin
     spec = training()
     records = [record_of(spec, "a"), tombstone(spec)]
     assert state_after(*records).workloads[spec.key].withdrawn
-    assert not state_after(*records, ended_record(spec.key, "a")).workloads
+    assert not state_after(*records, ended_record(spec.key.encode(), "a")).workloads
 
 
 def test_a_workload_that_has_ended_is_not_wanted_whatever_tombstones_follow(training):
     spec = training()
-    desired = state_after(record_of(spec, "a"), ended_record(spec.key, "a"), tombstone(spec))
+    desired = state_after(record_of(spec, "a"), ended_record(spec.key.encode(), "a"), tombstone(spec))
     assert not desired.workloads
 
 
-def test_a_tombstone_without_a_spec_says_nothing(training):
-    assert not state_after(tombstone(training())).workloads
+def test_a_users_tombstone_whose_spec_is_gone_is_noted_until_it_is_answered(training, inference, validation):
+    for spec in (training(), inference()):
+        desired = state_after(tombstone(spec))
+        assert not desired.workloads
+        assert list(desired.withdrawn_unknown) == [spec.key]
+        desired.apply(ended_record(spec.key.encode(), NO_SPEC))
+        assert not desired.withdrawn_unknown
+        desired.apply(tombstone(spec))
+        assert not desired.withdrawn_unknown
+        assert not state_after(
+            record_of(spec, "a"), ended_record(spec.key.encode(), "a"), tombstone(spec)
+        ).withdrawn_unknown
+        assert not state_after(tombstone(spec), record_of(spec, "a")).withdrawn_unknown
+    assert not state_after(tombstone(validation())).withdrawn_unknown
+    assert not state_after(Record(topics.WORKLOADS, b"training-x", None)).withdrawn_unknown
+
+
+def test_a_spec_that_is_written_while_garbage_is_replaced_is_kept_and_written_again(training):
+    spec = training()
+    good = record_of(spec, "a")
+    replacement = ended_record(spec.key.encode(), NO_SPEC)
+    desired = state_after(Record(topics.WORKLOADS, spec.key.encode(), b"{"), good, replacement)
+    assert not desired.workloads[spec.key].withdrawn
+    assert desired.take_overwritten() == [good]
 
 
 def test_a_spec_that_comes_while_the_earlier_one_ends_is_kept_and_written_again(training):
     spec = training()
     again = record_of(spec.model_copy(update={"generation": 2}), "b")
-    records = [record_of(spec, "a"), again, ended_record(spec.key, "a")]
+    records = [record_of(spec, "a"), again, ended_record(spec.key.encode(), "a")]
     desired = state_after(*records)
     assert desired.workloads[spec.key].id == "b"
     assert desired.take_overwritten() == [again]
     assert desired.take_overwritten() == []
     assert state_after(*records, again).take_overwritten() == []
-    assert state_after(*records, again, ended_record(spec.key, "b")).take_overwritten() == []
+    assert state_after(*records, again, ended_record(spec.key.encode(), "b")).take_overwritten() == []
 
 
 def test_garbage_leaves_the_workload_as_it_was_and_is_to_be_replaced(training):

@@ -2,13 +2,18 @@
 
 import os
 import signal
+import sys
 
+import psutil
 import pytest
 
+from kafka_ml_common.errors import UnavailableError
 from kafka_ml_common.workloads import Assignment
 from kafka_ml_scheduler.exits import explain
 from kafka_ml_scheduler.runtimes import runs
+from kafka_ml_scheduler.runtimes.hosts import Host
 from kafka_ml_scheduler.runtimes.pool import environment_for_hosts
+from kafka_ml_scheduler.runtimes.process import ProcessRuntime
 from kafka_ml_scheduler.runtimes.runs import RunFolder, RunRecord, StopRecord, all_runs, drop_oldest
 
 
@@ -99,6 +104,69 @@ def test_only_the_last_workloads_that_are_over_are_kept(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["w0", "w4", "w5"]
 
 
-def test_hosts_get_no_credential_that_is_not_theirs():
-    own = {"PATH": "/bin", "AWS_SECRET_ACCESS_KEY": "s", "KAFKA_ML_DATABASE_URL": "d", "KAFKA_ML_S3_SECRET_KEY": "k"}
-    assert environment_for_hosts(own) == {"PATH": "/bin", "KAFKA_ML_S3_SECRET_KEY": "k", "PYTHONUNBUFFERED": "1"}
+def test_hosts_get_what_they_need_and_no_setting_of_another_service():
+    needed = {
+        "PATH": "/bin",
+        "KAFKA_ML_KAFKA_SASL_PASSWORD": "p",
+        "KAFKA_ML_S3_SECRET_KEY": "k",
+        "KAFKA_ML_TRAINER_STOP_SECONDS": "5",
+        "KAFKA_ML_INFERER_X": "1",
+        "KAFKA_ML_LOG_FORMAT": "json",
+    }
+    others = {
+        "AWS_SECRET_ACCESS_KEY": "s",
+        "KAFKA_ML_DATABASE_URL": "d",
+        "KAFKA_ML_API_TOKEN": "t",
+        "KAFKA_ML_METRICS_PORT": "9",
+        "KAFKA_ML_S3X": "x",
+    }
+    assert environment_for_hosts(needed | others) == needed | {"PYTHONUNBUFFERED": "1"}
+
+
+WAITS = (sys.executable, "-c", "input()")
+
+
+def ended(host):
+    """Whether the host ends within ten seconds."""
+    return not psutil.wait_procs([psutil.Process(host.pid)], timeout=10)[1]
+
+
+async def test_a_run_whose_record_is_lost_is_ended_before_it_is_given_up(tmp_path):
+    run = folder(tmp_path / "runs" / "training-1" / "0")
+    host = Host.spawn(WAITS, run.path, {})
+    (run.path / "run.json").write_text('{"pid"')
+    other = folder(tmp_path / "elsewhere")
+    bystander = Host.spawn(WAITS, other.path, {})
+    runtime = ProcessRuntime(
+        tmp_path,
+        work_folders={"trainer": tmp_path / "work", "inferer": tmp_path / "work"},
+        warm={"trainer": 0, "inferer": 0},
+    )
+    await runtime.open()
+    try:
+        assert ended(host)
+        assert run.is_over
+        assert runtime.observe() == []
+        assert bystander.is_alive
+    finally:
+        await runtime.close(stop=False)
+        bystander.kill()
+        host.hang_up()
+        bystander.hang_up()
+
+
+async def test_a_host_that_could_not_be_given_its_work_leaves_nothing_and_the_next_waits(tmp_path, training):
+    folders = {"trainer": tmp_path / "work", "inferer": tmp_path / "work"}
+    commands = {"trainer": WAITS, "inferer": WAITS}
+    runtime = ProcessRuntime(tmp_path, work_folders=folders, commands=commands, warm={"trainer": 0, "inferer": 0})
+    await runtime.open()
+    spec = training()
+    try:
+        (tmp_path / "runs" / spec.workload_id).write_text("in the way")
+        for reason in ("in the way|exists|Not a directory", "could not be used"):
+            with pytest.raises(UnavailableError, match=reason):
+                await runtime.start(spec, replica=0, attempt=1, tries=1)
+        assert list((tmp_path / "spares").iterdir()) == []
+        assert list((tmp_path / "work").iterdir()) == []
+    finally:
+        await runtime.close(stop=False)

@@ -6,8 +6,9 @@ import pytest
 
 from kafka_ml_common.cloudevents import Record
 from kafka_ml_common.messages import Failure, WorkloadState
-from kafka_ml_scheduler.desired import Wanted
-from kafka_ml_scheduler.plan import GRACE_SECONDS, Finish, Forget, Start, Stop, pause_after, reconcile
+from kafka_ml_common.workloads import STORING_SECONDS
+from kafka_ml_scheduler.desired import NO_SPEC, Wanted
+from kafka_ml_scheduler.plan import GRACE_SECONDS, Finish, Forget, Start, Stop, pause_after, reconcile, time_limit
 from kafka_ml_scheduler.runtimes.base import Ending, Phase, Run
 
 NOW = 1_000_000.0
@@ -102,14 +103,35 @@ def test_a_done_training_is_finished(training):
 
 def test_a_training_beyond_its_time_limit_is_stopped_and_fails_at_once(training):
     spec = training(timeout_seconds=60)
-    made = plan(wanted(spec), running(spec, started_at=NOW - 60 - GRACE_SECONDS))
+    limit = 60 + STORING_SECONDS + GRACE_SECONDS  # a result may wait for the object store after the training's own time
+    made = plan(wanted(spec), running(spec, started_at=NOW - limit))
     (stop,) = made.actions
     assert stop.overdue.code == "timeout"
-    assert "60 seconds" in stop.overdue.message
+    assert f"{limit:g} seconds" in stop.overdue.message
     (finish,) = plan(wanted(spec), ended(spec, Ending.OVERDUE)).actions
     assert finish.status.state is WorkloadState.FAILED
     early = plan(wanted(spec), running(spec, started_at=NOW))
-    assert (early.actions, early.wake_at) == ([], NOW + 60 + GRACE_SECONDS)
+    assert (early.actions, early.wake_at) == ([], NOW + limit)
+
+
+def test_a_validation_has_nothing_to_store_and_less_time(validation):
+    spec = validation()
+    assert time_limit(spec) == spec.timeout_seconds + GRACE_SECONDS
+
+
+def test_a_workload_that_was_withdrawn_and_that_nobody_knows_is_told_to_have_stopped(training, inference):
+    for spec in (training(), inference()):
+        made = reconcile({}, (), now=NOW, max_parallel=2, withdrawn_unknown=[spec.workload_id])
+        (finish,) = made.actions
+        assert (finish.status.state, finish.status.owner) == (WorkloadState.STOPPED, spec.subject)
+        assert (finish.answers, finish.replicas) == (NO_SPEC, ())
+        assert finish.status.generation >= 2**31 - 1
+        # One that still runs is stopped first, and its run knows more.
+        stopping = reconcile({}, [running(spec)], now=NOW, max_parallel=2, withdrawn_unknown=[spec.workload_id])
+        assert stopping.actions == [Stop(spec.workload_id, 0)]
+        over = [ended(spec, Ending.DONE)]
+        (finish,) = reconcile({}, over, now=NOW, max_parallel=2, withdrawn_unknown=[spec.workload_id]).actions
+        assert (finish.status.event_key, finish.answers) == (spec.event_key, NO_SPEC)
 
 
 def test_a_withdrawn_workload_stops_then_is_told_to_have_stopped(training):

@@ -173,3 +173,19 @@ async def test_garbage_is_put_aside_once_and_the_rest_goes_on(scheduler, publish
     assert "garbage" not in log
     assert log[running.workload_id].value != b"\xff"
     assert scheduler.printed().count('"dead letter"') == 2
+
+
+async def test_a_stop_whose_workload_the_log_has_forgotten_is_answered_once(scheduler, publisher, events, training):
+    gone = training()
+    await publisher.withdraw(topics.WORKLOADS, gone.workload_id)
+    await scheduler.start()
+    stopped = await events.wait_for(gone, STOPPED)
+    assert stopped.owner == gone.subject
+    for _ in range(2):
+        # Passes follow each other: when this one has ended, the pass that answered the stop has too.
+        after = training("finish")
+        await publisher.publish(after)
+        await events.wait_for(after, SUCCEEDED)
+        scheduler.kill()
+        await scheduler.start()
+    assert events.states(gone) == ["stopped"]

@@ -4,6 +4,7 @@ When a workload has ended for good, the scheduler itself writes its tombstone, w
 restarted scheduler knows what is done from the log alone, and tells such a tombstone from one by which a user withdraws a workload.
 """
 
+import re
 from dataclasses import dataclass, replace
 
 from kafka_ml_common import topics
@@ -15,7 +16,13 @@ from kafka_ml_scheduler.runtimes.base import Spec
 ANSWERS = "kafka-ml-answers"
 """Header of our tombstones: the `ce_id` of the spec whose workload has ended."""
 
+NO_SPEC = "none"
+"""What a tombstone answers where the log has no spec. A spec that is written meanwhile is thus not taken for withdrawn."""
+
 SPEC_TYPES = by_type(SPECS)
+
+_STOPPABLE = re.compile(r"(training|inference)-[1-9][0-9]{0,18}", re.ASCII)
+"""Workloads that a user can stop, and then waits to hear of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +42,9 @@ class Wanted:
     withdrawn: bool = False
 
 
-def ended_record(workload_id: str, answers: str) -> Record:
+def ended_record(key: bytes | None, answers: str) -> Record:
     """The tombstone by which the scheduler says that the workload of the spec `answers` has ended for good."""
-    return Record(topics.WORKLOADS, workload_id.encode(), None, ((ANSWERS, answers.encode()),))
+    return Record(topics.WORKLOADS, key, None, ((ANSWERS, answers.encode()),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,9 @@ class DesiredState:
     def __init__(self) -> None:
         self.workloads: dict[str, Wanted] = {}
         """By workload id, the longest known first."""
+        self.withdrawn_unknown: dict[str, None] = {}
+        """Workloads that a user withdrew, whose spec the log no longer has: it was compacted while the scheduler was away."""
+        self._answered: set[str] = set()
         self._overwritten: dict[str, Record] = {}
         self._refused: dict[str, Refused] = {}
 
@@ -63,6 +73,7 @@ class DesiredState:
         key = (record.key or b"").decode(errors="replace")
         self._overwritten.pop(key, None)
         self._refused.pop(key, None)
+        self.withdrawn_unknown.pop(key, None)
         if record.value is None:
             self._end(key, headers_of(record).get(ANSWERS))
             return
@@ -73,6 +84,7 @@ class DesiredState:
             self._refused[key] = Refused(record, error, known.record if known and not known.withdrawn else None)
         else:
             self.workloads[key] = wanted
+            self._answered.discard(key)
 
     def take_overwritten(self) -> list[Record]:
         """Specs whose place in the log a tombstone for an earlier spec has taken; they have to be written once more.
@@ -92,11 +104,15 @@ class DesiredState:
     def _end(self, key: str, answers: str | None) -> None:
         wanted = self.workloads.get(key)
         if wanted is None:
-            return
-        if answers is None:
+            if answers is not None:
+                self._answered.add(key)
+            elif key not in self._answered and _STOPPABLE.fullmatch(key):
+                self.withdrawn_unknown[key] = None
+        elif answers is None:
             self.workloads[key] = replace(wanted, withdrawn=True)
         elif answers == wanted.id:
             del self.workloads[key]
+            self._answered.add(key)
         elif not wanted.withdrawn:
             self._overwritten[key] = wanted.record
 

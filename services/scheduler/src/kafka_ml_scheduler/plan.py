@@ -3,20 +3,21 @@
 Each pass looks at all workloads. What a pass could not do, or did in vain, the next one plans again.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 
 from kafka_ml_common.messages import Failure, WorkloadState, WorkloadStatus
-from kafka_ml_common.workloads import InferenceSpec, TrainingSpec
-from kafka_ml_scheduler.desired import Wanted
+from kafka_ml_common.workloads import STORING_SECONDS, InferenceSpec, TrainingSpec, ValidationSpec
+from kafka_ml_scheduler.desired import NO_SPEC, Wanted
 from kafka_ml_scheduler.runtimes.base import Ending, Phase, Run, Spec
 
 LONGEST_PAUSE_SECONDS = 30.0
 HEALTHY_SECONDS = 60.0
 """A replica that ran this long starts its count of failures anew."""
-GRACE_SECONDS = 60.0
-"""What a host gets beyond its spec's time limit to end its work itself and say so."""
+GRACE_SECONDS = 180.0
+"""What a host gets beyond its spec's time limit to end its work itself and say so: its events may take two minutes (reporting.py)."""
+EVERY_GENERATION = (1 << 31) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,14 @@ class Plan:
         self.wake_at = at if self.wake_at is None else min(self.wake_at, at)
 
 
-def reconcile(desired: Mapping[str, Wanted], runs: Iterable[Run], *, now: float, max_parallel: int) -> Plan:
+def reconcile(
+    desired: Mapping[str, Wanted],
+    runs: Iterable[Run],
+    *,
+    now: float,
+    max_parallel: int,
+    withdrawn_unknown: Collection[str] = (),
+) -> Plan:
     """Plan the next pass.
 
     Args:
@@ -84,6 +92,7 @@ def reconcile(desired: Mapping[str, Wanted], runs: Iterable[Run], *, now: float,
         now: Unix time in seconds.
         max_parallel: trainings that may run at once. Validations count too, but have one place more and go first, so that nobody who
             writes a model waits for a training.
+        withdrawn_unknown: workloads that were withdrawn and whose specs nobody knows any more.
     """
     plan = Plan()
     by_workload: dict[str, dict[int, Run]] = {}
@@ -98,8 +107,12 @@ def reconcile(desired: Mapping[str, Wanted], runs: Iterable[Run], *, now: float,
             _keep_replicas(plan, wanted.spec, of_workload, now)
         else:
             jobs.append((wanted, of_workload.get(0)))
-    for orphans in by_workload.values():
-        _end_withdrawn(plan, orphans[min(orphans)].spec, None, orphans)
+    for workload_id, orphans in by_workload.items():
+        answers = NO_SPEC if workload_id in withdrawn_unknown else None
+        _end_withdrawn(plan, orphans[min(orphans)].spec, answers, orphans)
+    for workload_id in withdrawn_unknown:
+        if workload_id not in by_workload:
+            plan.actions.append(Finish(_stopped_unknown(workload_id), NO_SPEC, ()))
     _run_jobs(plan, jobs, now, max_parallel)
     return plan
 
@@ -110,11 +123,14 @@ def pause_after(tries: int) -> float:
 
 
 def time_limit(spec: Spec) -> float | None:
-    """Seconds after which a run is stopped from outside; None: never."""
-    if isinstance(spec, InferenceSpec):
-        return None
-    seconds = spec.settings.timeout_seconds if isinstance(spec, TrainingSpec) else spec.timeout_seconds
-    return seconds + GRACE_SECONDS
+    """Seconds after which a run is stopped from outside; None: never. Hosts themselves keep to the spec's limit."""
+    match spec:
+        case TrainingSpec():
+            # A trained model is not given up: it may wait for the object store when its time is over.
+            return spec.settings.timeout_seconds + STORING_SECONDS + GRACE_SECONDS
+        case ValidationSpec():
+            return spec.timeout_seconds + GRACE_SECONDS
+    return None
 
 
 def _status(spec: Spec, state: WorkloadState, **more: object) -> WorkloadStatus:
@@ -128,6 +144,22 @@ def _status(spec: Spec, state: WorkloadState, **more: object) -> WorkloadStatus:
             "state": state,
             "replicas_wanted": spec.replicas if isinstance(spec, InferenceSpec) else 1,
             **more,
+        }
+    )
+
+
+def _stopped_unknown(workload_id: str) -> WorkloadStatus:
+    """The status of a workload that was withdrawn and has no run. Who waits for its end knows it by its owner; the key is a guess."""
+    kind, _, number = workload_id.partition("-")
+    owner = f"{'results' if kind == 'training' else 'inferences'}/{number}"
+    return WorkloadStatus.model_validate(
+        {
+            "workload_id": workload_id,
+            "kind": kind,
+            "owner": owner,
+            "event_key": owner,
+            "generation": EVERY_GENERATION,
+            "state": WorkloadState.STOPPED,
         }
     )
 
@@ -223,7 +255,7 @@ def _mind_time_limit(plan: Plan, run: Run, now: float) -> None:
         return
     failure = Failure(
         code="timeout",
-        message=f"It took longer than its time limit of {limit - GRACE_SECONDS:g} seconds and did not end by itself, so it was stopped. "
+        message=f"It did not end by itself at its time limit and was stopped after {limit:g} seconds. "
         "Train fewer epochs, use less data, or raise timeout_seconds.",
     )
     plan.actions.append(Stop(run.workload_id, run.replica, failure))

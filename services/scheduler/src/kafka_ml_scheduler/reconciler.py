@@ -14,12 +14,11 @@ from prometheus_client import Gauge
 
 from kafka_ml_common import topics
 from kafka_ml_common.bus import CaughtUp, Publisher, read_from_start
-from kafka_ml_common.cloudevents import Record
 from kafka_ml_common.errors import UnavailableError
 from kafka_ml_common.messages import WorkloadStatus
 from kafka_ml_common.settings import KafkaSettings
 from kafka_ml_common.telemetry import traceparent
-from kafka_ml_scheduler.desired import DesiredState, ended_record
+from kafka_ml_scheduler.desired import NO_SPEC, DesiredState, ended_record
 from kafka_ml_scheduler.plan import Action, Finish, Forget, Start, Stop, reconcile
 from kafka_ml_scheduler.runtimes.base import Runtime
 
@@ -81,7 +80,13 @@ class Reconciler:
         while True:
             self._runtime.changed.clear()
             now = time.time()
-            plan = reconcile(desired.workloads, self._runtime.observe(), now=now, max_parallel=self._max_parallel)
+            plan = reconcile(
+                desired.workloads,
+                self._runtime.observe(),
+                now=now,
+                max_parallel=self._max_parallel,
+                withdrawn_unknown=desired.withdrawn_unknown,
+            )
             _count(plan.statuses)
             await asyncio.gather(*(self._tell(publisher, status, desired) for status in plan.statuses))
             done = await asyncio.gather(*(self._do(action, publisher, desired) for action in plan.actions))
@@ -122,7 +127,7 @@ class Reconciler:
         workload_id = action.status.workload_id
         await self._tell(publisher, action.status, desired)
         if action.answers is not None:
-            tombstone = ended_record(workload_id, action.answers)
+            tombstone = ended_record(workload_id.encode(), action.answers)
             await publisher.send(tombstone)
             desired.apply(tombstone)
         for replica in action.replicas:
@@ -135,7 +140,7 @@ async def _mend_log(desired: DesiredState, publisher: Publisher) -> None:
         await publisher.send(overwritten)
     for refused in desired.take_refused():
         await publisher.dead_letter(refused.record, refused.reason)
-        await publisher.send(refused.instead or Record(topics.WORKLOADS, refused.record.key, None))
+        await publisher.send(refused.instead or ended_record(refused.record.key, NO_SPEC))
 
 
 def _count(statuses: list[WorkloadStatus]) -> None:

@@ -15,6 +15,8 @@ from pathlib import Path
 import psutil
 
 OPEN_FILES = 4096
+_NAME = "kafka-ml-host"
+"""What the shell is called, so that it is told from an operator's who looks at the folder."""
 
 # Signals are trapped, not ignored, as what is ignored would stay so in the host. What sends one means the host, and the shell goes on
 # waiting for it. Memory and processor time of model code are limited by the sandbox; these limits are for the host itself.
@@ -48,7 +50,7 @@ class Host:
         """
         with (folder / "log").open("ab") as log:
             child = subprocess.Popen(
-                ["/bin/sh", "-c", _WAIT_AND_NOTE, "kafka-ml-host", str(OPEN_FILES), *command],
+                ["/bin/sh", "-c", _WAIT_AND_NOTE, _NAME, str(OPEN_FILES), *command],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -140,6 +142,17 @@ class Host:
     def _kill_group(self) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
+
+
+def kill_hosts_in(folder: Path) -> int:
+    """Kill the sessions of hosts that work in `folder`, whose pids nobody noted; how many there were."""
+    inode, killed = folder.stat().st_ino, 0
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if _NAME in process.cmdline() and Path(process.cwd()).stat().st_ino == inode:
+                os.killpg(process.pid, signal.SIGKILL)
+                killed += 1
+    return killed
 
 
 async def _writable(descriptor: int) -> None:

@@ -1,5 +1,6 @@
 """Pool: hosts that were started ahead of their work, have imported what takes long, and wait for an assignment on standard input."""
 
+import errno
 import os
 import secrets
 import sys
@@ -37,12 +38,13 @@ _PASSED_ON = (
     *("PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE"),
     *("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES"),
 )
-_KEPT_BACK = ("KAFKA_ML_DATABASE_URL", "KAFKA_ML_METRICS_PORT", "KAFKA_ML_STATE_FOLDER", "KAFKA_ML_WORK_FOLDER")
+_OURS = tuple(f"KAFKA_ML_{part}_" for part in ("KAFKA", "S3", "TRAINER", "INFERER", "LOG"))
+"""Settings that hosts read themselves (settings.py of each). Others may hold what is none of theirs, as the database's address."""
 
 
 def environment_for_hosts(own: Mapping[str, str]) -> dict[str, str]:
     """What of the scheduler's environment its hosts get: how to reach Kafka and the object store, and what any process needs."""
-    ours = {name: text for name, text in own.items() if name.startswith("KAFKA_ML_") and name not in _KEPT_BACK}
+    ours = {name: text for name, text in own.items() if name.startswith(_OURS)}
     return {name: own[name] for name in _PASSED_ON if name in own} | ours | {"PYTHONUNBUFFERED": "1"}
 
 
@@ -62,6 +64,7 @@ class _Shelf:
     spares: list[Spare] = field(default_factory=list)
     crashes: int = 0
     not_before: float = 0.0
+    closed_until: float = 0.0
 
 
 class Pool:
@@ -103,14 +106,25 @@ class Pool:
         """The spare that has waited longest, or a new one.
 
         Raises:
-            OSError: none can be started.
+            OSError: none can be started, or the last one could not be used and it is too early for another.
         """
         shelf = self._shelves[kind]
+        if time.monotonic() < shelf.closed_until:
+            raise OSError(errno.EAGAIN, "the last host could not be used, another is started later")
         self._check(kind, shelf, time.monotonic())
         spare, warm = (shelf.spares.pop(0), True) if shelf.spares else (self._spawn(kind), False)
         shelf.not_before = max(shelf.not_before, time.monotonic() + self._refill_after)
         STARTED.labels(kind, str(warm).lower()).inc()
         return spare
+
+    def reject(self, kind: HostKind, spare: Spare, reason: str) -> None:
+        """Take back a spare that could not be given its work, and start none for a while: the next would fare no better."""
+        shelf = self._shelves[kind]
+        spare.host.hang_up()
+        spare.host.kill()
+        self._discard(spare)
+        self._back_off(kind, shelf, time.monotonic(), reason)
+        shelf.closed_until = shelf.not_before
 
     def refill(self) -> None:
         """Start a spare where one is missing and it is time for it, one at a time."""

@@ -22,7 +22,7 @@ from kafka_ml_common.messages import Failure
 from kafka_ml_common.workloads import Assignment, InferenceSpec
 from kafka_ml_scheduler import exits
 from kafka_ml_scheduler.runtimes.base import Ending, Phase, Run, Spec
-from kafka_ml_scheduler.runtimes.hosts import Host
+from kafka_ml_scheduler.runtimes.hosts import Host, kill_hosts_in
 from kafka_ml_scheduler.runtimes.pool import COMMANDS, REFILL_AFTER_SECONDS, HostKind, Pool
 from kafka_ml_scheduler.runtimes.runs import RunFolder, RunRecord, StopRecord, all_runs, drop_oldest, remove
 
@@ -173,6 +173,10 @@ class ProcessRuntime:
                 continue
             record = folder.read()
             if record is None:
+                killed = kill_hosts_in(folder.path)
+                log.warning(
+                    "nobody knows what this run was for, it is given up", folder=str(folder.path), killed=killed
+                )
                 folder.mark_over()
                 continue
             active = _Active(folder, record, Host(record.pid, folder.path), folder.read_stop())
@@ -196,8 +200,8 @@ class ProcessRuntime:
         try:
             spare.folder.write(record)
             spare.folder.move_to(self._runs_folder / assignment.spec.workload_id / str(assignment.replica))
-        except OSError:
-            spare.host.kill()
+        except OSError as error:
+            self._pool.reject(kind, spare, f"its run folder can't be made: {error}")
             raise
         return _Active(spare.folder, record, spare.host)
 
