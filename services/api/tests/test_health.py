@@ -1,6 +1,7 @@
 """Health and metrics, of the whole service and of one whose dependencies are not there."""
 
 import asyncio
+import time
 
 import pytest
 from asgi_lifespan import LifespanManager
@@ -72,6 +73,18 @@ async def test_without_its_dependencies_it_lives_and_says_what_is_missing(nowher
             assert problem["checks"][dependency] != "ok"
         assert (await client.get("/api/v1/events")).status_code == 503
         assert (await client.get("/api/v1/events/history")).status_code == 503
+
+
+def test_it_ends_soon_though_its_dependencies_never_answered(nowhere: ApiSettings) -> None:
+    async def start_and_end() -> float:
+        app = create_app(nowhere)
+        async with LifespanManager(app, startup_timeout=20, shutdown_timeout=20):
+            await asyncio.sleep(0)
+        return time.monotonic()
+
+    asked = asyncio.run(start_and_end())
+    # Running has ended when the loop's threads have, too.
+    assert time.monotonic() - asked < 5
 
 
 async def test_the_asyncapi_document_and_page_are_served(nowhere: ApiSettings) -> None:

@@ -6,12 +6,14 @@ an assumption (a compacted topic that isn't, more than one partition where order
 
 import asyncio
 import logging
+import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType, TopicMetadata
 
 from kafka_ml_common.errors import InvalidError, UnavailableError
 from kafka_ml_common.settings import KafkaSettings
@@ -26,6 +28,7 @@ DEAD_LETTERS = "kafka-ml.dead-letters"
 
 
 _DEADLINE_SECONDS = 15
+_STEP_SECONDS = 1.0
 
 
 class Cleanup(StrEnum):
@@ -108,15 +111,44 @@ async def bootstrap(
         UnavailableError: the broker can't be reached or refuses.
         InvalidError: a topic exists with settings that would break what its readers rely on.
     """
-    await asyncio.to_thread(_bootstrap, settings, replication_factor, topics)
+    given_up = threading.Event()
+    try:
+        await asyncio.to_thread(_bootstrap, settings, replication_factor, topics, given_up)
+    finally:
+        given_up.set()
 
 
-def _bootstrap(settings: KafkaSettings, replication_factor: int, topics: tuple[Topic, ...]) -> None:
+def list_topics(admin: AdminClient, within: float, given_up: threading.Event) -> dict[str, TopicMetadata]:
+    """The topics of a cluster, by name.
+
+    Asked for in short steps: a process that ends waits for its threads, so one that waits for a broker has to notice that soon.
+
+    Args:
+        within: seconds until the broker must have answered.
+        given_up: set once nobody wants the answer any more.
+
+    Raises:
+        KafkaException: no answer.
+    """
+    deadline = time.monotonic() + within
+    while True:
+        try:
+            found: dict[str, TopicMetadata] = admin.list_topics(timeout=min(within, _STEP_SECONDS)).topics
+        except KafkaException:
+            if given_up.is_set() or time.monotonic() >= deadline:
+                raise
+        else:
+            return found
+
+
+def _bootstrap(
+    settings: KafkaSettings, replication_factor: int, topics: tuple[Topic, ...], given_up: threading.Event
+) -> None:
     # librdkafka's admin client, as aiokafka's can't leave the replication factor to the broker.
     admin = AdminClient(settings.confluent(), logger=logging.getLogger(__name__))
     try:
         existing = {
-            name: len(topic.partitions) for name, topic in admin.list_topics(timeout=_DEADLINE_SECONDS).topics.items()
+            name: len(topic.partitions) for name, topic in list_topics(admin, _DEADLINE_SECONDS, given_up).items()
         }
         _create(admin, [topic for topic in topics if topic.name not in existing], replication_factor)
         _check(admin, [topic for topic in topics if topic.name in existing], existing)

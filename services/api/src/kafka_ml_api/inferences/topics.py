@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import Mapping
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from kafka_ml_common import topics
 from kafka_ml_common.errors import InvalidError, UnavailableError
 from kafka_ml_common.settings import KafkaSettings
 
@@ -38,12 +40,16 @@ class TopicMaker:
             InvalidError: Kafka refuses a name, or the right to create it.
             UnavailableError: Kafka can't be reached.
         """
-        await asyncio.to_thread(self._ensure, names, partitions)
+        given_up = threading.Event()
+        try:
+            await asyncio.to_thread(self._ensure, names, partitions, given_up)
+        finally:
+            given_up.set()
 
-    def _ensure(self, names: Mapping[str, str], partitions: int) -> None:
+    def _ensure(self, names: Mapping[str, str], partitions: int, given_up: threading.Event) -> None:
         try:
             admin = AdminClient(self._settings.confluent(), logger=logging.getLogger(__name__))
-            existing = admin.list_topics(timeout=_DEADLINE_SECONDS).topics
+            existing = topics.list_topics(admin, _DEADLINE_SECONDS, given_up)
             missing = [NewTopic(name, partitions, -1) for name in names if name not in existing]
             if not missing:
                 return
