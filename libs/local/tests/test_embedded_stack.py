@@ -94,6 +94,7 @@ def test_a_second_start_changes_nothing(own):
     assert again.environment() == own.environment()
 
 
+@pytest.mark.thorough
 def test_parallel_starts_end_with_one_stack(own):
     own.stop()
     with ThreadPoolExecutor(3) as threads:
@@ -126,6 +127,7 @@ def test_a_killed_postgres_comes_back_though_a_session_of_it_was_busy(own):
     assert own.postgres.execute("SELECT 1 AS one")[0]["one"] == 1
 
 
+@pytest.mark.thorough
 def test_half_made_data_folders_are_made_again(tmp_path):
     (tmp_path / "kafka" / "data").mkdir(parents=True)
     (tmp_path / "kafka" / "data" / "meta.properties").write_text("cluster.id=")
@@ -145,6 +147,7 @@ def test_a_taken_port_is_replaced_at_the_next_start(own):
         assert own.s3.client().bucket_exists("kafka-ml")
 
 
+@pytest.mark.thorough
 def test_a_broker_that_cannot_start_names_its_log(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         broker = Broker(tmp_path, port=taken.getsockname()[1])
