@@ -128,11 +128,11 @@ def test_a_valid_model_is_reported_with_its_summary(bench: Any) -> None:
 
 def test_a_training_that_takes_too_long_fails_and_tells_what_was_printed(bench: Any, sent: str) -> None:
     code = "print('hello from the model')\n" + DENSE + "import time\ntime.sleep(1000)\n"
-    ended = bench.run(bench.spec(sent, code, timeout_seconds=8))
+    ended = bench.run(bench.spec(sent, code, timeout_seconds=4))
     assert ended.code == 0, ended.log
     failure = ended.one(TrainingFailed).failure
     assert failure.code == "timeout"
-    assert "did not end within its 8 seconds" in failure.message
+    assert "did not end within its 4 seconds" in failure.message
     assert "hello from the model" in failure.log
 
 
