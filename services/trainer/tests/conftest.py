@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from kafka_ml_common.cloudevents import Record, decode
@@ -38,6 +38,8 @@ model = tf.keras.models.Sequential([
 ])
 model.compile(optimizer='adam', loss='sparse_categorical_crossentropy', metrics=['accuracy'])
 """
+
+_NO_LEADER = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART)
 
 DIGITS_CONFIG = {"data_type": "uint8", "label_type": "uint8", "data_reshape": "8 8", "label_reshape": ""}
 
@@ -166,7 +168,7 @@ class Bench:
         """The ends of the event topic's partitions."""
         with consumer(self.kafka) as reader:
             partitions = reader.list_topics(EVENTS, timeout=10).topics[EVENTS].partitions
-            return {p: reader.get_watermark_offsets(TopicPartition(EVENTS, p), timeout=10)[1] for p in partitions}
+            return {p: end_of(reader, TopicPartition(EVENTS, p)) for p in partitions}
 
     def events(self, key: str, since: dict[int, int]) -> list[Event]:
         """All events with `key` that were published since then, in order."""
@@ -196,6 +198,18 @@ class Bench:
                 if isinstance(event, kind):
                     return event
         raise AssertionError(f"no {kind.__name__} within {seconds} seconds")
+
+
+def end_of(reader: Consumer, partition: TopicPartition, seconds: float = 20) -> int:
+    """The partition's end. One that was just created may have no leader yet."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return int(reader.get_watermark_offsets(partition, timeout=10)[1])
+        except KafkaException as error:
+            if error.args[0].code() not in _NO_LEADER or time.monotonic() > deadline:
+                raise
+            reader.poll(0.1)
 
 
 def assign(process: subprocess.Popen[bytes], spec: Any) -> None:
