@@ -17,10 +17,10 @@ down: .venv/.synced ## end it; data is kept
 	@$(RUN)/kafka-ml down
 
 test: .venv/.synced ## the tests, on a real broker, database and object store
-	$(RUN)/pytest -q
+	$(RUN)/pytest -q -n 2 --dist loadgroup
 
 test-thorough: .venv/.synced ## the tests that take long: faults injected again and again
-	$(RUN)/pytest -q -m thorough
+	$(RUN)/pytest -q -n 2 --dist loadgroup -m thorough
 
 lint: .venv/.synced ## style, types, and who imports whom
 	$(RUN)/ruff check $(SOURCES)

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -173,21 +174,23 @@ def test_an_ordinary_user_can_isolate_guests_too(tmp_path: Path) -> None:
     if os.getuid() != 0:
         assert bubblewrap.obstacle() is None
         return
-    # The interpreter may lie in root's home: show an ordinary user only that, then become one.
+    # Interpreter and code may lie where only root may enter: show an ordinary user only them, then become one.
     user, folder = 12345, tmp_path / "of-the-user"
     folder.mkdir()
     os.chown(folder, user, user)
     setpriv = shutil.which("setpriv")
     assert setpriv
-    home = ["--tmpfs", str(Path.home()), "--chmod", "0755", str(Path.home())]
     roots = {sys.prefix, sys.base_prefix, str(GUESTS.parents[1])}
+    closed = {parent for root in roots for parent in Path(root).parents if not parent.stat().st_mode & stat.S_IXOTH}
+    covers = [folder for folder in {Path.home(), *closed} if not any(other in folder.parents for other in closed)]
+    view = [part for cover in covers for part in ("--tmpfs", str(cover), "--chmod", "0755", str(cover))]
     # Parents that bubblewrap makes by itself are open only to root.
-    parents = {parent for root in roots for parent in Path(root).parents if parent.is_relative_to(Path.home())}
-    view = [part for parent in sorted(parents - {Path.home()}) for part in ("--perms", "0755", "--dir", str(parent))]
+    parents = {parent for root in roots for parent in Path(root).parents if any(c in parent.parents for c in covers)}
+    view += [part for parent in sorted(parents) for part in ("--perms", "0755", "--dir", str(parent))]
     view += [part for root in sorted(roots) for part in ("--ro-bind", root, root)]
     view += ["--tmpfs", "/mnt", "--bind", str(folder), "/mnt/user", "--chmod", "0755", "/mnt"]
     become = [setpriv, f"--reuid={user}", f"--regid={user}", "--clear-groups"]
-    outer = [bubblewrap._binary(), "--dev-bind", "/", "/", "--cap-add", "ALL", *home, *view]
+    outer = [bubblewrap._binary(), "--dev-bind", "/", "/", "--cap-add", "ALL", *view]
     inner = [sys.executable, "-c", HOST, "/mnt/user/guest", str(GUESTS), "bubblewrap", "end"]
     done = subprocess.run([*outer, *become, *inner], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
