@@ -10,6 +10,7 @@ from sklearn.datasets import load_digits
 
 from kafka_ml_cli.client import Client
 from kafka_ml_cli.platform import Platform
+from kafka_ml_local.ports import free_port
 from tests.e2e.user import Bytes, User
 
 
@@ -17,7 +18,7 @@ from tests.e2e.user import Bytes, User
 def platform() -> Iterator[Platform]:
     """The running platform, with a broker, database and object store of its own."""
     with tempfile.TemporaryDirectory(prefix="kafka-ml-e2e-", ignore_cleanup_errors=True) as folder:
-        platform = Platform(Path(folder))
+        platform = Platform(Path(folder), free_port())
         try:
             for _ in platform.start():
                 pass

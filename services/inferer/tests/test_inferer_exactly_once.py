@@ -25,6 +25,7 @@ def assert_each_once_in_order(messages, per_partition, partitions):
     )
 
 
+@pytest.mark.thorough
 def test_killed_several_times_in_the_middle_of_batches(bench, topics):
     source, target = topics(), topics()
     count = 60_000
