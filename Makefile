@@ -5,7 +5,7 @@ RUN := .venv/bin
 SOURCES := libs sinks services cli examples benchmarks tests conftest.py
 MANIFESTS := pyproject.toml uv.lock $(wildcard libs/*/pyproject.toml services/*/pyproject.toml) sinks/pyproject.toml cli/pyproject.toml
 
-.PHONY: demo test test-thorough lint format up down bench clean
+.PHONY: demo test test-services test-platform test-thorough lint format up down bench clean
 
 demo: .venv/.synced ## the main job: train two models from a stream, deploy the better one, predict on another
 	@$(RUN)/kafka-ml demo
@@ -16,11 +16,17 @@ up: .venv/.synced ## start the platform on this machine and keep it
 down: .venv/.synced ## end it; data is kept
 	@$(RUN)/kafka-ml down
 
-test: .venv/.synced ## the tests, on a real broker, database and object store
-	$(RUN)/pytest -q -n 2 --dist loadgroup
+test: .venv/.synced ## the tests, on a real broker, database and object store; in two halves side by side, each with a stack of its own
+	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=2 test-services test-platform
+
+test-services: .venv/.synced
+	$(RUN)/pytest -q libs/common sinks services
+
+test-platform: .venv/.synced
+	$(RUN)/pytest -q tests libs/local libs/sandbox
 
 test-thorough: .venv/.synced ## the tests that take long: faults injected again and again
-	$(RUN)/pytest -q -n 2 --dist loadgroup -m thorough
+	$(RUN)/pytest -q -m thorough
 
 lint: .venv/.synced ## style, types, and who imports whom
 	$(RUN)/ruff check $(SOURCES)

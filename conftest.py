@@ -40,14 +40,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests together when several workers share the tests, and all that use the whole platform, which is started once."""
-    for item in items:
-        file = item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group("e2e" if file.startswith("tests/e2e/") else file))
-
-
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """The embedded stack of this test run. Nothing of it runs until another fixture, or the test, starts it."""

@@ -164,6 +164,7 @@ class Broker:
             return False
         client = AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
         try:
-            return bool(client.list_topics(timeout=5).brokers)
+            # Another broker may have taken the port between our choice and our start; its answers are not ours.
+            return bool(client.list_topics(timeout=5).cluster_id == (self._home / "cluster.id").read_text())
         except KafkaException:
             return False
