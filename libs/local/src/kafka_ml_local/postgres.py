@@ -76,7 +76,9 @@ class Postgres:
         self._home.mkdir(parents=True, exist_ok=True)
         self.service.start()
         if not self.execute(f"SELECT 1 FROM pg_database WHERE datname = '{self.database}'"):  # noqa: S608 - our own name
-            self.create_database(self.database)
+            # Another start at the same time may be faster.
+            with contextlib.suppress(asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
+                self.create_database(self.database)
 
     def stop(self) -> None:
         """Stop the server (sessions are ended, transactions rolled back); its data stays."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from minio import Minio
-from minio.error import MinioException
+from minio.error import MinioException, S3Error
 from urllib3 import PoolManager, Retry
 from urllib3.exceptions import HTTPError
 
@@ -91,7 +91,11 @@ class ObjectStore:
         self.service.start()
         client = self.client()
         if not client.bucket_exists(self.bucket):
-            client.make_bucket(self.bucket)
+            try:
+                client.make_bucket(self.bucket)
+            except S3Error as error:
+                if error.code != "BucketAlreadyOwnedByYou":  # another start at the same time was faster
+                    raise
 
     def stop(self) -> None:
         """Stop the server; the objects stay."""
