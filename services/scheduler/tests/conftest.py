@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import psutil
@@ -172,6 +173,8 @@ class Events:
 
     def __init__(self, kafka: KafkaSettings) -> None:
         self.statuses: list[WorkloadStatus] = []
+        self.told: list[tuple[datetime, WorkloadStatus]] = []
+        """Each status with the time at which it was told: over several workloads the topic's partitions keep no order."""
         self.ready = asyncio.Event()
         self._kafka = kafka
 
@@ -181,9 +184,10 @@ class Events:
         self.ready.set()
         try:
             async for record in consumer:
-                message = decode(to_record(record), EVENT_TYPES).data
-                if isinstance(message, WorkloadStatus):
-                    self.statuses.append(message)
+                envelope = decode(to_record(record), EVENT_TYPES)
+                if isinstance(envelope.data, WorkloadStatus):
+                    self.statuses.append(envelope.data)
+                    self.told.append((envelope.time, envelope.data))
         finally:
             await consumer.stop()
 

@@ -136,7 +136,7 @@ async def test_fifty_trainings_at_once_each_run_once_and_few_at_a_time(scheduler
     running: set[str] = set()
     most = 0
     ours = {spec.workload_id for spec in specs}
-    for status in events.statuses:
+    for _, status in sorted(events.told, key=lambda told: told[0]):
         if status.workload_id in ours:
             (running.add if status.state is RUNNING else running.discard)(status.workload_id)
             most = max(most, len(running))
