@@ -42,7 +42,7 @@ class Predictor:
         self.model = model
         self.shape = shape
         self.dtype = dtype
-        self.fixed = _fixed_batch(model)
+        self.fixed = keras_model.fixed_batch(model)
         self._traced: dict[int, Any] = {}
         row = self.predict(np.zeros((1, *shape), dtype))
         self.width = int(row.shape[1])
@@ -150,7 +150,7 @@ def sample_shape(model: keras.Model, file: Path) -> tuple[int, ...]:
     Raises:
         ValueError: neither does.
     """
-    shapes = [_input_shape(model), _stored_shape(file)]
+    shapes = [keras_model.input_shape(model), _stored_shape(file)]
     for shape in shapes:
         if shape is not None and None not in shape:
             return tuple(int(size) for size in shape if size is not None)
@@ -159,28 +159,12 @@ def sample_shape(model: keras.Model, file: Path) -> tuple[int, ...]:
     )
 
 
-def _input_shape(model: keras.Model) -> tuple[int | None, ...] | None:
-    try:
-        inputs = model.inputs
-    except (AttributeError, ValueError):
-        return None
-    return tuple(inputs[0].shape[1:]) if inputs else None
-
-
 def _stored_shape(file: Path) -> tuple[int | None, ...] | None:
     """The input shape that Keras noted when the model was built by its data."""
     with zipfile.ZipFile(file) as archive:
         config = json.loads(archive.read("config.json"))
     shape = (config.get("build_config") or {}).get("input_shape")
     return tuple(shape[1:]) if isinstance(shape, list) and all(isinstance(size, int | None) for size in shape) else None
-
-
-def _fixed_batch(model: keras.Model) -> int | None:
-    try:
-        inputs = model.inputs
-    except (AttributeError, ValueError):
-        return None
-    return inputs[0].shape[0] if inputs else None
 
 
 def _reason(error: Exception) -> str:
