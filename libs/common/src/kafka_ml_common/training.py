@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 from kafka_ml_common.errors import InvalidError
+from kafka_ml_common.placement import Placement
 
 MAX_ARGUMENT_TEXT = 2_000
 
@@ -122,4 +123,8 @@ class TrainingSettings(BaseModel):
     )
     timeout_seconds: int = Field(
         86_400, strict=True, ge=1, le=31_536_000, description="time that the whole training may take"
+    )
+    placement: Placement = Field(
+        default_factory=Placement,
+        description="where each training runs on Kubernetes; without meaning where trainings are processes on one machine",
     )

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from kafka_ml_common import topics
 from kafka_ml_common.cloudevents import Message
+from kafka_ml_common.placement import Autoscaling, Placement
 from kafka_ml_common.streams import ControlMessage, InputFormat
 from kafka_ml_common.training import TrainingSettings
 
@@ -158,6 +159,13 @@ class InferenceSettings(BaseModel):
         ge=1024,
         le=1_048_576,
         description="memory that the model's process may use, in MiB; TensorFlow alone takes some 600",
+    )
+    placement: Placement = Field(
+        default_factory=Placement,
+        description="where each replica runs on Kubernetes; without meaning where replicas are processes on one machine",
+    )
+    autoscaling: Autoscaling | None = Field(
+        None, description="have the number of replicas follow the messages that wait; needs Kubernetes with KEDA"
     )
 
 
