@@ -49,6 +49,7 @@ class Guest:
         self._listener = listener
         self._start_timeout = start_timeout
         self._process: GuestProcess | None = None
+        self._on_output: Callable[[bytes], None] | None = None
         self._connection: Connection | None = None
         self._ready = False
         self._closed = False
@@ -72,6 +73,7 @@ class Guest:
         environment: Mapping[str, str] | None = None,
         threads: int | None = None,
         start_timeout: float = 60,
+        on_output: Callable[[bytes], None] | None = None,
     ) -> Self:
         """Start `python -m kafka_ml_sandbox.guest <module>`, under bubblewrap where the machine allows it. Does not wait.
 
@@ -84,6 +86,7 @@ class Guest:
             environment: more variables; the host's own environment is never passed.
             threads: how many threads TensorFlow and OpenMP use; all cores by default.
             start_timeout: seconds until it must be ready, for a request that comes before.
+            on_output: called with each piece of what it prints (a Transcript); must be quick, and not raise.
 
         Raises:
             GuestError: it could not be started ("start").
@@ -92,6 +95,7 @@ class Guest:
         folder = folder.absolute()
         obstacle = bubblewrap.obstacle()
         guest = cls(folder, prepare(folder), "limits only" if obstacle else "bubblewrap", start_timeout)
+        guest._on_output = on_output
         seen = folder if obstacle else bubblewrap.GUEST_FOLDER
         own_code = bubblewrap.code_of([__package__, module])
         inner = [sys.executable, "-s", "-P", "-m", f"{__package__}.guest", module, "--folder", str(seen)]
@@ -256,7 +260,7 @@ class Guest:
         self.close()
 
     def _hold(self, spawned: "subprocess.Popen[bytes]", init: int | None) -> None:
-        self._process = GuestProcess(spawned, init, self.folder / "scratch")
+        self._process = GuestProcess(spawned, init, self.folder / "scratch", self._on_output)
         if self.isolation == "bubblewrap" and init is None:
             self._process.stop("closed")
             self._process.wait()

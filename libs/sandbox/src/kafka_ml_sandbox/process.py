@@ -55,10 +55,20 @@ class Output:
 class GuestProcess:
     """One spawned guest and all its descendants."""
 
-    def __init__(self, spawned: "subprocess.Popen[bytes]", init: int | None, scratch: Path) -> None:
-        """Hold `spawned`. `init` is the first process of its pid namespace if it has one: with it, all in it die."""
+    def __init__(
+        self,
+        spawned: "subprocess.Popen[bytes]",
+        init: int | None,
+        scratch: Path,
+        on_output: Callable[[bytes], None] | None = None,
+    ) -> None:
+        """Hold `spawned`. `init` is the first process of its pid namespace if it has one: with it, all in it die.
+
+        `on_output` is called with each piece of what it prints, from the thread that watches it.
+        """
         self.pid = spawned.pid
         self.output = Output()
+        self._on_output = on_output
         self.cause: str | None = None
         """Why the host stopped it, if it did: set once, before the kill."""
         self._spawned = spawned
@@ -171,6 +181,8 @@ class GuestProcess:
             return self._spawned.returncode is None
         data = os.read(descriptor, 1 << 18)
         self.output.add(data)
+        if data and self._on_output is not None:
+            self._on_output(data)
         return bool(data)
 
     def _check_or_stop(self) -> None:

@@ -47,11 +47,12 @@ _LONGEST_PAUSE_SECONDS = 5.0
 
 
 class WorkSettings(BaseSettings):
-    """Where the host may write: `KAFKA_ML_WORK_FOLDER`; a temporary folder when unset."""
+    """Where the host may write: `KAFKA_ML_WORK_FOLDER`, a temporary folder when unset, and what its model prints to `KAFKA_ML_MODEL_LOG`."""
 
     model_config = SettingsConfigDict(env_prefix="KAFKA_ML_", extra="ignore")
 
     work_folder: Path | None = None
+    model_log: Path | None = None
 
 
 def main() -> int:
@@ -61,8 +62,9 @@ def main() -> int:
     options = parser.parse_args()
     telemetry.configure("inferer")
     stop = Stop()
-    with tempfile.TemporaryDirectory(prefix="inferer-", dir=WorkSettings().work_folder) as folder:
-        model = Model(Path(folder))
+    settings = WorkSettings()
+    with tempfile.TemporaryDirectory(prefix="inferer-", dir=settings.work_folder) as folder:
+        model = Model(Path(folder), settings.model_log)
         try:
             assignment = read_assignment(options.assignment)
             if assignment is None:

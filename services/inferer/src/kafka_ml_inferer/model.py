@@ -24,6 +24,7 @@ from kafka_ml_inferer.replies import Loaded, Predicted, Warmed, checked
 from kafka_ml_sandbox.deaths import GuestError
 from kafka_ml_sandbox.host import Guest
 from kafka_ml_sandbox.limits import Limits
+from kafka_ml_sandbox.transcript import Transcript
 
 log = structlog.get_logger(__name__)
 
@@ -51,15 +52,16 @@ Failed = dict[int, str]
 
 
 class Model:
-    """A guest that predicts. It begins to start at once, and is given its model by `load`.
+    """A guest that predicts. It begins to start at once, and is given its model by `load`. What it prints goes to `log_file`, if given.
 
     Attributes:
         codec: decodes samples in the shape that the model takes; set by `load`.
         slots: places for batches; set by `load`.
     """
 
-    def __init__(self, work_folder: Path) -> None:
+    def __init__(self, work_folder: Path, log_file: Path | None = None) -> None:
         self._folder = work_folder
+        self._on_output = Transcript(log_file) if log_file else None
         self._numbers = itertools.count()
         self._thread = ThreadPoolExecutor(1, "guest")
         self._guest = self._start()
@@ -157,7 +159,13 @@ class Model:
 
     def _start(self) -> Guest:
         folder = Path(tempfile.mkdtemp(prefix=f"guest-{next(self._numbers)}-", dir=self._folder))
-        return Guest.start(GUEST_MODULE, folder, preload=["tensorflow", "keras"], start_timeout=_LOAD_SECONDS)
+        return Guest.start(
+            GUEST_MODULE,
+            folder,
+            preload=["tensorflow", "keras"],
+            start_timeout=_LOAD_SECONDS,
+            on_output=self._on_output,
+        )
 
     def _predict(self, slot: int, count: int) -> Failed:
         reply = self._guest.request("predict", {"slot": slot, "count": count}, timeout=_PREDICT_SECONDS)

@@ -22,6 +22,7 @@ from kafka_ml_common.telemetry import configure
 from kafka_ml_common.workloads import Assignment, InferenceSpec, TrainingSpec
 from kafka_ml_sandbox.deaths import GuestError
 from kafka_ml_sandbox.host import Guest
+from kafka_ml_sandbox.transcript import Transcript
 from kafka_ml_trainer.problems import Stopped
 from kafka_ml_trainer.reporting import Reporter
 from kafka_ml_trainer.settings import TrainerSettings
@@ -45,7 +46,12 @@ def main(arguments: list[str] | None = None) -> int:
     stop.leave_at_signal()
     with (
         fresh_folder(settings.work_folder) as folder,
-        Guest.start(GUEST_MODULE, Path(folder) / "guest", preload=["tensorflow", "keras"]) as guest,
+        Guest.start(
+            GUEST_MODULE,
+            Path(folder) / "guest",
+            preload=["tensorflow", "keras"],
+            on_output=Transcript(settings.model_log) if settings.model_log else None,
+        ) as guest,
     ):
         line = options.assignment.read_bytes() if options.assignment else sys.stdin.buffer.readline()
         if not line.strip():

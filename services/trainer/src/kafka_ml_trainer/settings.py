@@ -16,6 +16,11 @@ class TrainerSettings(BaseSettings):
         validation_alias="KAFKA_ML_WORK_FOLDER",
         description="where data larger than memory lies while it is trained on, on a disk; a fresh temporary folder when unset",
     )
+    model_log: Path | None = Field(
+        None,
+        validation_alias="KAFKA_ML_MODEL_LOG",
+        description="file for what the model's code prints; none when unset",
+    )
     patience_seconds: float = Field(
         150, gt=0, description="how long Kafka may give nothing before the work is given up"
     )

@@ -15,7 +15,7 @@ from prometheus_client import Counter, Gauge
 
 from kafka_ml_scheduler import exits
 from kafka_ml_scheduler.runtimes.hosts import Host
-from kafka_ml_scheduler.runtimes.runs import RunFolder, remove
+from kafka_ml_scheduler.runtimes.runs import MODEL_LOG, RunFolder, remove
 
 log = structlog.get_logger(__name__)
 
@@ -154,7 +154,7 @@ class Pool:
         folder, work_folder = self._folder / name, self._work_folders[kind] / name
         folder.mkdir()
         work_folder.mkdir(mode=0o700)
-        environment = self._environment | {"KAFKA_ML_WORK_FOLDER": str(work_folder)}
+        environment = self._environment | {"KAFKA_ML_WORK_FOLDER": str(work_folder), "KAFKA_ML_MODEL_LOG": MODEL_LOG}
         try:
             host = Host.spawn(self._commands[kind], folder, environment)
         except OSError:

@@ -1,7 +1,8 @@
 """Run folders: what there is to know about each run, on disk, where it outlives the scheduler.
 
-`runs/<workload>/<replica>/` holds `run.json` (what runs, as which process), `log` (what it prints; `log.previous` is what came before),
-`assigned` (it was told what to do), `stop.json` (it was asked to stop), `exit` (its exit code), `over` (kept for its log only).
+`runs/<workload>/<replica>/` holds `run.json` (what runs, as which process), `log` (what the host prints), `model.log` (what the model's
+code prints), `log.previous` and `model.log.previous` (what came before), `assigned` (it was told what to do), `stop.json` (it was asked
+to stop), `exit` (its exit code), `over` (kept for its logs only).
 """
 
 import contextlib
@@ -23,6 +24,9 @@ log = structlog.get_logger(__name__)
 LOG_BYTES = 16 << 20
 KEPT_LOG_BYTES = 1 << 20
 _TAIL_BYTES = 64 << 10
+HOST_LOG = "log"
+MODEL_LOG = "model.log"
+"""Told to hosts by this relative name: they work in their run folder, which is renamed with them in it."""
 
 
 class RunRecord(BaseModel):
@@ -94,10 +98,16 @@ class RunFolder:
 
     def log_tail(self) -> str:
         """The end of the log."""
-        with contextlib.suppress(OSError), (self.path / "log").open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
-            return file.read().decode(errors="replace")
-        return ""
+        return (_tail(self.path / HOST_LOG, _TAIL_BYTES) or b"").decode(errors="replace")
+
+    def read_log(self, name: str, lines: int, most_bytes: int) -> str | None:
+        """The last lines of a log, with those of the previous one if it is shorter; None if there is no such log."""
+        pieces = [_tail(self.path / file, most_bytes) for file in (f"{name}.previous", name)]
+        if pieces == [None, None]:
+            return None
+        # Cut in a character, it begins with what can't be decoded.
+        text = b"".join(piece or b"" for piece in pieces)[-most_bytes:].decode(errors="replace")
+        return "".join(text.splitlines(keepends=True)[-lines:])
 
     def bound_log(self) -> None:
         """Cut a log that has grown too long; its end goes to `log.previous`. The process appends, so it goes on at the new end."""
@@ -111,11 +121,12 @@ class RunFolder:
             os.truncate(path, 0)
 
     def move_to(self, path: Path) -> None:
-        """Take the place of an ended run, whose log stays beside ours."""
+        """Take the place of an ended run, whose logs stay beside ours."""
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists():
-            with contextlib.suppress(FileNotFoundError):
-                (path / "log").replace(self.path / "log.previous")
+            for name in (HOST_LOG, MODEL_LOG):
+                with contextlib.suppress(FileNotFoundError):
+                    (path / name).replace(self.path / f"{name}.previous")
             remove(path)
         self.path.rename(path)
         self.path = path
@@ -146,6 +157,13 @@ def remove(folder: Path) -> None:
     except (OSError, RecursionError):
         subprocess.run(["/bin/chmod", "-R", "u+rwX", "--", str(folder)], check=False, capture_output=True)
         subprocess.run(["/bin/rm", "-rf", "--", str(folder)], check=False, capture_output=True)
+
+
+def _tail(path: Path, most_bytes: int) -> bytes | None:
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - most_bytes))
+        return file.read(most_bytes)
+    return None
 
 
 def _write(path: Path, text: str) -> None:
