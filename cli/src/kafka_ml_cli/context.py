@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kafka_ml_cli.client import Client
-from kafka_ml_cli.platform import DEFAULT_PORT
 
+DEFAULT_PORT = 8000
 DEFAULT_URL = f"http://127.0.0.1:{DEFAULT_PORT}"
 
 

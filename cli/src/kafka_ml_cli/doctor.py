@@ -13,8 +13,9 @@ import psutil
 import typer
 
 from kafka_ml_cli.context import home
+from kafka_ml_cli.local import this_platform
 from kafka_ml_cli.output import console, print_json
-from kafka_ml_cli.platform import Platform
+from kafka_ml_common.errors import UnavailableError
 
 _GIB = 2**30
 _PACKAGES = (
@@ -139,7 +140,10 @@ def _sandbox() -> Finding:
 
 
 def _platform() -> Finding:
-    parts = Platform(home()).status()
+    try:
+        parts = this_platform().status()
+    except UnavailableError as error:
+        return Finding("Platform", False, error.message, error.advice or "")
     running = [part.name for part in parts if part.running]
     ill = [f"{part.name} (log: {part.log})" for part in parts if part.running and not part.ready]
     dead = [part.name for part in parts if not part.running] if running else []

@@ -1,25 +1,50 @@
-"""Commands for the platform on this machine: start, end, look at it."""
+"""Commands for the platform on this machine: start, end, look at it.
+
+They need the embedded stack, the extra `local` of this package; clients of installations elsewhere do without.
+"""
+
+from __future__ import annotations
 
 import sys
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
 from kafka_ml_cli.context import home, local_installation
 from kafka_ml_cli.output import console, errors, print_json, print_list
-from kafka_ml_cli.platform import Platform
-from kafka_ml_common.errors import NotFoundError
+from kafka_ml_common.errors import NotFoundError, UnavailableError
+
+if TYPE_CHECKING:
+    from kafka_ml_cli.platform import Platform
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
+def this_platform(port: int = 0) -> Platform:
+    """The platform on this machine, whether or not it runs.
+
+    Raises:
+        UnavailableError: the embedded stack is not installed.
+    """
+    try:
+        from kafka_ml_cli.platform import Platform
+    except ModuleNotFoundError as error:
+        if error.name != "kafka_ml_local":
+            raise
+        raise UnavailableError(
+            "The embedded stack (Kafka, PostgreSQL, object store) is not installed here.",
+            advice="Install `kafka-ml-cli[local]`, or name an installation elsewhere with KAFKA_ML_URL.",
+        ) from error
+    return Platform(home(), port)
+
+
 def bring_up(port: int = 0) -> Platform:
     """Start what does not run, saying what is being done and how long it took."""
-    platform = Platform(home(), port)
+    platform = this_platform(port)
     started = time.monotonic()
     # Closed at once when Ctrl-C comes between two steps, so that what was started is stopped again.
     with console.status("Starting ...") as line, closing(platform.start()) as steps:
@@ -31,7 +56,7 @@ def bring_up(port: int = 0) -> Platform:
 
 def is_up() -> bool:
     """Whether any part of the platform runs on this machine."""
-    return Platform(home()).running
+    return this_platform().running
 
 
 def up(
@@ -47,7 +72,7 @@ def up(
 
 def down() -> None:
     """End the platform on this machine. Data and logs are kept."""
-    platform = Platform(home())
+    platform = this_platform()
     ran = platform.running
     with console.status("Stopping ..."):
         platform.stop()
@@ -56,7 +81,7 @@ def down() -> None:
 
 def show_status(as_json: Json = False) -> None:
     """Show how each part of the platform on this machine is: running, ready, address, memory, log."""
-    parts = Platform(home()).status()
+    parts = this_platform().status()
     items = [
         {
             "name": part.name,
@@ -83,7 +108,7 @@ def show_logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on showing what is added.")] = False,
 ) -> None:
     """Show the log of a part of the platform, or of a workload that it ran."""
-    files = _log_files(Platform(home()))
+    files = _log_files(this_platform())
     if part is None:
         print_list(
             [{"name": name, "log": str(file)} for name, file in files.items()],

@@ -36,8 +36,9 @@ def run_demo(
 ) -> None:
     """Run the main job on real data: train two models from a stream, deploy the better one, predict on another stream."""
     console.quiet = as_json
-    chosen = context.installation(url) if url or context.named_elsewhere() else None
-    was_up = local.is_up()
+    elsewhere = bool(url) or context.named_elsewhere()
+    chosen = context.installation(url) if elsewhere else None
+    was_up = elsewhere or local.is_up()
     report = demo.Report()
     try:
         if chosen is None:
@@ -46,7 +47,7 @@ def run_demo(
         demo.run(chosen, report)
     except KeyboardInterrupt:
         # Whoever ends the demo early gets the machine back as it was before.
-        if not was_up and not context.named_elsewhere():
+        if not was_up:
             local.down()
         raise
     if as_json:
@@ -59,6 +60,8 @@ def run_demo(
                 "predictions": report.predictions,
             }
         )
+    elif elsewhere:
+        console.print(f"See what it left: {chosen.url}/docs (Swagger).")
     else:
         console.print(f"The platform is still up: {chosen.url}/docs (Swagger). End it with [bold]make down[/bold].")
 

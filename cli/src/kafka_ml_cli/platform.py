@@ -15,13 +15,13 @@ from pathlib import Path
 import httpx
 import psutil
 
+from kafka_ml_cli.context import DEFAULT_PORT
 from kafka_ml_common.errors import ConflictError, UnavailableError
 from kafka_ml_local import Service, Stack, Status
 from kafka_ml_local.ports import free_port, is_free
 from kafka_ml_local.processes import write_atomically
 from kafka_ml_local.stack import status
 
-DEFAULT_PORT = 8000
 DEFAULT_KAFKA_PORT = 9092
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 _OF_ONE_SERVICE = ("KAFKA_ML_DATABASE_URL", "KAFKA_ML_METRICS_PORT", "KAFKA_ML_STATE_FOLDER")
