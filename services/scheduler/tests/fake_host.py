@@ -37,6 +37,7 @@ def act(code: str, journal: Path, name: str) -> None:
         return
     if word == "exit":
         sys.stdout.write("what went wrong is this\n")
+        Path(os.environ["KAFKA_ML_MODEL_LOG"]).write_text("what the model printed\n")
         sys.exit(int(argument))
     if word == "signal":
         os.kill(os.getpid(), int(argument))

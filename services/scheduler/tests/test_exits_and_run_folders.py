@@ -77,9 +77,14 @@ def test_the_next_run_keeps_the_log_of_the_one_before(tmp_path):
     for text in ("one", "two", "three"):
         run = folder(tmp_path / text)
         (run.path / "log").write_text(text)
+        (run.path / "model.log").write_text(f"model {text}")
         run.move_to(tmp_path / "runs" / "w" / "0")
-    assert sorted(path.name for path in run.path.iterdir()) == ["log", "log.previous"]
+    assert sorted(path.name for path in run.path.iterdir()) == [
+        *("log", "log.previous"),
+        *("model.log", "model.log.previous"),
+    ]
     assert (run.path / "log.previous").read_text() == "two"
+    assert (run.path / "model.log.previous").read_text() == "model two"
 
 
 def test_a_log_is_bounded_while_it_is_written(tmp_path, monkeypatch):

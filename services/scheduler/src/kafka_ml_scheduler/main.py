@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from kafka_ml_common import telemetry
 from kafka_ml_common.errors import KafkaMLError
 from kafka_ml_common.settings import KafkaSettings
+from kafka_ml_scheduler.http import HttpSettings, serve_http
 from kafka_ml_scheduler.reconciler import Reconciler
 from kafka_ml_scheduler.runtimes.base import Runtime
 from kafka_ml_scheduler.runtimes.pool import HostKind
@@ -61,14 +62,16 @@ async def serve(settings: SchedulerSettings, kafka: KafkaSettings, runtime: Runt
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     await runtime.open()
     reconciler = Reconciler(kafka, runtime, max_parallel=settings.max_parallel)
+    sign = settings.state_folder / "ready"
     parts = [
         asyncio.create_task(reconciler.run(), name="reconciler"),
-        asyncio.create_task(_give_signs(settings.state_folder / "ready", reconciler, kafka), name="signs of life"),
+        asyncio.create_task(_give_signs(sign, reconciler, kafka), name="signs of life"),
     ]
     stopped = asyncio.create_task(stopping.wait(), name="wait for a signal")
     log.info("scheduler started", state_folder=str(settings.state_folder), max_parallel=settings.max_parallel)
     try:
-        await asyncio.wait([*parts, stopped], return_when=asyncio.FIRST_COMPLETED)
+        async with serve_http(HttpSettings(), runtime, ready=lambda: _is_fresh(sign)):
+            await asyncio.wait([*parts, stopped], return_when=asyncio.FIRST_COMPLETED)
     finally:
         for part in (*parts, stopped):
             part.cancel()
@@ -109,6 +112,13 @@ async def _admin(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
 def _touch(sign: Path) -> None:
     sign.parent.mkdir(parents=True, exist_ok=True)
     sign.touch()
+
+
+def _is_fresh(sign: Path) -> bool:
+    try:
+        return time.time() - sign.stat().st_mtime < _FRESH_SECONDS
+    except OSError:
+        return False
 
 
 def main() -> int:

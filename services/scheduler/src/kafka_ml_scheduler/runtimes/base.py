@@ -6,12 +6,16 @@ A runtime remembers its runs across a restart of the scheduler: the scheduler it
 import asyncio
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol
 
 from kafka_ml_common.messages import Failure
 from kafka_ml_common.workloads import InferenceSpec, TrainingSpec, ValidationSpec
 
 Spec = TrainingSpec | ValidationSpec | InferenceSpec
+Part = Literal["host", "model"]
+"""Of a run: our own process, or the one in which the model's code runs."""
+LOG_ANSWER_BYTES = 2 << 20
+"""More of a log is never asked for at once."""
 
 
 class Phase(StrEnum):
@@ -90,3 +94,11 @@ class Runtime(Protocol):
 
     async def forget(self, workload_id: str, replica: int) -> None:
         """Show an ended run no more. Its log may be kept for a while."""
+
+    async def log(self, workload_id: str, replica: int, *, part: Part, lines: int) -> str:
+        """The last lines of what a part of a run printed, at most `LOG_ANSWER_BYTES` of UTF-8; of the last run, if it has ended.
+
+        Raises:
+            NotFoundError: there is no such run, or no longer a log of it.
+            UnavailableError: it can't be read just now.
+        """

@@ -17,14 +17,23 @@ from pathlib import Path
 import structlog
 from prometheus_client import Counter
 
-from kafka_ml_common.errors import ConflictError, UnavailableError
+from kafka_ml_common.errors import ConflictError, NotFoundError, UnavailableError
 from kafka_ml_common.messages import Failure
 from kafka_ml_common.workloads import Assignment, InferenceSpec
 from kafka_ml_scheduler import exits
-from kafka_ml_scheduler.runtimes.base import Ending, Phase, Run, Spec
+from kafka_ml_scheduler.runtimes.base import LOG_ANSWER_BYTES, Ending, Part, Phase, Run, Spec
 from kafka_ml_scheduler.runtimes.hosts import Host, kill_hosts_in
 from kafka_ml_scheduler.runtimes.pool import COMMANDS, REFILL_AFTER_SECONDS, HostKind, Pool
-from kafka_ml_scheduler.runtimes.runs import RunFolder, RunRecord, StopRecord, all_runs, drop_oldest, remove
+from kafka_ml_scheduler.runtimes.runs import (
+    HOST_LOG,
+    MODEL_LOG,
+    RunFolder,
+    RunRecord,
+    StopRecord,
+    all_runs,
+    drop_oldest,
+    remove,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -153,6 +162,17 @@ class ProcessRuntime:
         if active is not None and self._look_at(active).phase is Phase.ENDED:
             active.folder.mark_over()
             del self._active[workload_id, replica]
+
+    async def log(self, workload_id: str, replica: int, *, part: Part, lines: int) -> str:
+        name = HOST_LOG if part == "host" else MODEL_LOG
+        folder = RunFolder(self._runs_folder / Path(workload_id).name / str(replica))
+        found = await asyncio.to_thread(folder.read_log, name, lines, LOG_ANSWER_BYTES)
+        if found is None and not folder.path.exists():
+            raise NotFoundError(
+                f"There is no log of replica {replica} of {workload_id}.",
+                advice=f"It has not been started here, or too long ago: logs are kept for {self._kept_workloads} workloads.",
+            )
+        return found or ""
 
     def _take_lock(self) -> None:
         self._runs_folder.mkdir(parents=True, exist_ok=True)
