@@ -5,7 +5,7 @@ RUN := .venv/bin
 SOURCES := libs sinks services cli examples benchmarks tests conftest.py
 MANIFESTS := pyproject.toml uv.lock $(wildcard libs/*/pyproject.toml services/*/pyproject.toml) sinks/pyproject.toml cli/pyproject.toml
 
-.PHONY: demo test test-services test-platform test-thorough lint format up down bench clean
+.PHONY: demo test test-services test-platform test-thorough test-containers lint format up down bench images clean
 
 demo: .venv/.synced ## the main job: train two models from a stream, deploy the better one, predict on another
 	@$(RUN)/kafka-ml demo
@@ -20,13 +20,16 @@ test: .venv/.synced ## the tests, on a real broker, database and object store; i
 	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=2 test-services test-platform
 
 test-services: .venv/.synced
-	$(RUN)/pytest -q libs/common sinks services
+	$(RUN)/pytest -q libs/common sinks services cli
 
 test-platform: .venv/.synced
 	$(RUN)/pytest -q tests libs/local libs/sandbox
 
 test-thorough: .venv/.synced ## the tests that take long: faults injected again and again
 	$(RUN)/pytest -q -m thorough
+
+test-containers: .venv/.synced ## the compose file, with images that were built before
+	TAG=$(TAG) REGISTRY=$(REGISTRY) $(RUN)/pytest -q -m containers tests/compose
 
 lint: .venv/.synced ## style, types, and who imports whom
 	$(RUN)/ruff check $(SOURCES)
@@ -40,6 +43,23 @@ format: .venv/.synced
 
 bench: .venv/.synced ## how many predictions a second, beside the same loop without a model
 	$(RUN)/python benchmarks/inference.py
+
+# Base images and the like: make images BUILD_ARGUMENTS="--build-arg PYTHON_IMAGE=..."
+IMAGES := api control scheduler trainer inferer guest-tensorflow cli scheduler-local
+TAG ?= dev
+REGISTRY ?=
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+REVISION := $(shell git rev-parse HEAD 2>/dev/null)
+image = $(if $(REGISTRY),$(REGISTRY:/=)/)kafka-ml/$(1):$(TAG)
+
+images: ## every image, by BuildKit; TAG=dev and REGISTRY=host/folder name them
+	@for target in $(IMAGES); do \
+		echo "Building $(call image,$$target) ..."; \
+		docker buildx build --quiet --load --target $$target --tag "$(call image,$$target)" $(BUILD_ARGUMENTS) \
+			--label org.opencontainers.image.version=$(VERSION) --label org.opencontainers.image.revision=$(REVISION) . >/dev/null || exit 1; \
+	done
+	@for target in $(IMAGES); do docker image inspect "$(call image,$$target)" --format '{{index .RepoTags 0}} {{.Size}}'; done \
+		| awk '{printf "%-40s %6d MB\n", $$1, $$2 / 1e6}'
 
 clean:
 	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
