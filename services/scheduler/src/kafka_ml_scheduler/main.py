@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +21,7 @@ from kafka_ml_common import telemetry
 from kafka_ml_common.errors import KafkaMLError
 from kafka_ml_common.settings import KafkaSettings
 from kafka_ml_scheduler.http import HttpSettings, serve_http
+from kafka_ml_scheduler.plan import START_SECONDS
 from kafka_ml_scheduler.reconciler import Reconciler
 from kafka_ml_scheduler.runtimes.base import Runtime
 from kafka_ml_scheduler.runtimes.pool import HostKind
@@ -36,6 +38,9 @@ class SchedulerSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="KAFKA_ML_", extra="ignore")
 
+    runtime: Literal["process", "kubernetes"] = Field(
+        "process", description="where workloads run: as processes of this machine, or as pods of a cluster"
+    )
     state_folder: Path = Field(
         Path.home() / ".kafka-ml" / "scheduler", description="run folders, logs and the sign of life"
     )
@@ -43,6 +48,9 @@ class SchedulerSettings(BaseSettings):
     warm_trainers: int = Field(2, ge=0, description="training hosts that wait for work")
     warm_inferers: int = Field(1, ge=0, description="inference hosts that wait for work")
     max_parallel: int = Field(max(2, os.cpu_count() or 1), ge=1, description="trainings that may run at once")
+    start_seconds: float = Field(
+        START_SECONDS, gt=0, description="how long a missing image or Secret may keep a training from starting"
+    )
     on_stop: Literal["keep", "stop"] = Field(
         "keep",
         description="whether workloads go on when the scheduler is stopped, to be adopted by the next, or end and resume then",
@@ -55,20 +63,43 @@ class SchedulerSettings(BaseSettings):
         return {"trainer": self.work_folder, "inferer": self.work_folder}
 
 
-async def serve(settings: SchedulerSettings, kafka: KafkaSettings, runtime: Runtime) -> None:
-    """Run the scheduler until SIGTERM or SIGINT."""
+Lead = Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
+"""Does the work that it is given, as soon as no other scheduler does."""
+
+
+async def serve(settings: SchedulerSettings, kafka: KafkaSettings, runtime: Runtime, lead: Lead | None = None) -> None:
+    """Run the scheduler until SIGTERM or SIGINT.
+
+    Raises:
+        UnavailableError: it may not work any more, as another one does.
+    """
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    await runtime.open()
-    reconciler = Reconciler(kafka, runtime, max_parallel=settings.max_parallel)
+    reconciler = Reconciler(kafka, runtime, max_parallel=settings.max_parallel, start_seconds=settings.start_seconds)
     sign = settings.state_folder / "ready"
+    await runtime.open()
+
+    async def work() -> None:
+        tasks = [asyncio.create_task(reconciler.run()), asyncio.create_task(runtime.tend())]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                await task
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def serve_when_chosen() -> None:
+        await (lead(work) if lead is not None else work())
+
     parts = [
-        asyncio.create_task(reconciler.run(), name="reconciler"),
+        asyncio.create_task(serve_when_chosen(), name="work"),
         asyncio.create_task(_give_signs(sign, reconciler, kafka), name="signs of life"),
     ]
     stopped = asyncio.create_task(stopping.wait(), name="wait for a signal")
-    log.info("scheduler started", state_folder=str(settings.state_folder), max_parallel=settings.max_parallel)
+    log.info("scheduler started", runtime=settings.runtime, max_parallel=settings.max_parallel)
     try:
         async with serve_http(HttpSettings(), runtime, ready=lambda: _is_fresh(sign)):
             await asyncio.wait([*parts, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -91,7 +122,7 @@ async def _give_signs(sign: Path, reconciler: Reconciler, kafka: KafkaSettings) 
             async with _admin(kafka) as admin:
                 while True:
                     await asyncio.wait_for(admin.describe_cluster(), _FRESH_SECONDS / 2)
-                    if time.monotonic() - reconciler.passed_at > _FRESH_SECONDS:
+                    if reconciler.at_work and time.monotonic() - reconciler.passed_at > _FRESH_SECONDS:
                         break
                     _touch(sign)
                     await asyncio.sleep(_SIGN_SECONDS)
@@ -122,20 +153,38 @@ def _is_fresh(sign: Path) -> bool:
 
 
 def main() -> int:
-    """Run the scheduler with the process runtime; the exit code is 0 unless it could not."""
+    """Run the scheduler; the exit code is 0 unless it could not."""
     telemetry.configure("scheduler")
-    settings = SchedulerSettings()
-    runtime = ProcessRuntime(
-        settings.state_folder,
-        work_folders=settings.work_folders(),
-        warm={"trainer": settings.warm_trainers, "inferer": settings.warm_inferers},
-    )
+    settings, kafka = SchedulerSettings(), KafkaSettings()
     try:
-        asyncio.run(serve(settings, KafkaSettings(), runtime))
+        runtime, lead = _on_kubernetes(kafka) if settings.runtime == "kubernetes" else (_as_processes(settings), None)
+        asyncio.run(serve(settings, kafka, runtime, lead))
     except KafkaMLError as error:
         log.error("the scheduler can't run", error=str(error))
         return 1
     return 0
+
+
+def _as_processes(settings: SchedulerSettings) -> Runtime:
+    return ProcessRuntime(
+        settings.state_folder,
+        work_folders=settings.work_folders(),
+        warm={"trainer": settings.warm_trainers, "inferer": settings.warm_inferers},
+    )
+
+
+def _on_kubernetes(kafka: KafkaSettings) -> tuple[Runtime, Lead | None]:
+    # Its client takes 50 MB and a second to import; who schedules processes needs none of it.
+    from kafka_ml_scheduler.runtimes.kubernetes.leadership import lead
+    from kafka_ml_scheduler.runtimes.kubernetes.runtime import KubernetesRuntime
+    from kafka_ml_scheduler.runtimes.kubernetes.settings import KubernetesSettings
+
+    chosen = KubernetesSettings()
+    runtime = KubernetesRuntime(chosen, kafka.bootstrap_servers)
+    if chosen.lease is None:
+        return runtime, None
+    lease, identity = chosen.lease, chosen.pod_name or socket.gethostname()
+    return runtime, lambda work: lead(runtime.client, lease, chosen.namespace, identity, work)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,9 @@ HEALTHY_SECONDS = 60.0
 """A replica that ran this long starts its count of failures anew."""
 GRACE_SECONDS = 180.0
 """What a host gets beyond its spec's time limit to end its work itself and say so: its events may take two minutes (reporting.py)."""
+START_SECONDS = 300.0
+HINDRANCES = frozenset({"image_not_found", "misconfigured", "not_startable", "refused"})
+"""Codes of failures to start that an operator has to mend. A node may come by itself, an image does not."""
 EVERY_GENERATION = (1 << 31) - 1
 
 
@@ -84,6 +87,8 @@ def reconcile(
     now: float,
     max_parallel: int,
     withdrawn_unknown: Collection[str] = (),
+    keeps_replicas: bool = False,
+    start_seconds: float = START_SECONDS,
 ) -> Plan:
     """Plan the next pass.
 
@@ -93,6 +98,8 @@ def reconcile(
         max_parallel: trainings that may run at once. Validations count too, but have one place more and go first, so that nobody who
             writes a model waits for a training.
         withdrawn_unknown: workloads that were withdrawn and whose specs nobody knows any more.
+        keeps_replicas: see Runtime.
+        start_seconds: how long a training or validation may be kept from starting by what waiting does not mend.
     """
     plan = Plan()
     by_workload: dict[str, dict[int, Run]] = {}
@@ -103,6 +110,8 @@ def reconcile(
         of_workload = by_workload.pop(workload_id, {})
         if wanted.withdrawn:
             _end_withdrawn(plan, wanted.spec, wanted.id, of_workload)
+        elif isinstance(wanted.spec, InferenceSpec) and keeps_replicas:
+            _keep_group(plan, wanted.spec, of_workload.get(0))
         elif isinstance(wanted.spec, InferenceSpec):
             _keep_replicas(plan, wanted.spec, of_workload, now)
         else:
@@ -113,7 +122,7 @@ def reconcile(
     for workload_id in withdrawn_unknown:
         if workload_id not in by_workload:
             plan.actions.append(Finish(_stopped_unknown(workload_id), NO_SPEC, ()))
-    _run_jobs(plan, jobs, now, max_parallel)
+    _run_jobs(plan, jobs, now, max_parallel, start_seconds)
     return plan
 
 
@@ -172,7 +181,7 @@ def _is_outdated(run: Run, spec: Spec) -> bool:
 
 def _end_withdrawn(plan: Plan, spec: Spec, answers: str | None, runs: Mapping[int, Run]) -> None:
     going = [run for run in runs.values() if run.phase is not Phase.ENDED]
-    plan.actions += [Stop(spec.workload_id, run.replica) for run in going if run.phase is Phase.RUNNING]
+    plan.actions += [Stop(spec.workload_id, run.replica) for run in going if run.phase is not Phase.STOPPING]
     if going:
         plan.statuses.append(
             _status(going[0].spec, WorkloadState.RUNNING, replicas_running=len(going), attempt=going[0].attempt)
@@ -195,10 +204,12 @@ def _is_final_failure(run: Run) -> bool:
     return run.ending is Ending.OVERDUE or (run.ending is Ending.CRASHED and run.attempt >= run.spec.attempts)
 
 
-def _run_jobs(plan: Plan, jobs: list[tuple[Wanted, Run | None]], now: float, max_parallel: int) -> None:
+def _run_jobs(
+    plan: Plan, jobs: list[tuple[Wanted, Run | None]], now: float, max_parallel: int, start_seconds: float
+) -> None:
     busy = sum(run is not None and run.phase is not Phase.ENDED for _, run in jobs)
     for wanted, run in sorted(jobs, key=lambda job: job[0].spec.kind != "validation"):
-        start = _look_after_job(plan, wanted, run, now)
+        start = _look_after_job(plan, wanted, run, now, start_seconds)
         if start is None:
             continue
         failure = run.failure if run is not None else None
@@ -212,7 +223,7 @@ def _run_jobs(plan: Plan, jobs: list[tuple[Wanted, Run | None]], now: float, max
         plan.statuses.append(_status(wanted.spec, WorkloadState.PENDING, attempt=start.attempt, failure=failure))
 
 
-def _look_after_job(plan: Plan, wanted: Wanted, run: Run | None, now: float) -> Start | None:
+def _look_after_job(plan: Plan, wanted: Wanted, run: Run | None, now: float, start_seconds: float) -> Start | None:
     """Plan for a training or validation; returns the start that it is due for, if it is."""
     spec = wanted.spec
     if run is None:
@@ -220,9 +231,13 @@ def _look_after_job(plan: Plan, wanted: Wanted, run: Run | None, now: float) -> 
     if _is_outdated(run, spec):
         if run.phase is Phase.ENDED:
             return Start(spec, 0, 1, 1)
-        if run.phase is Phase.RUNNING:
+        if run.phase is not Phase.STOPPING:
             plan.actions.append(Stop(run.workload_id, 0))
         plan.statuses.append(_status(spec, WorkloadState.PENDING))
+        return None
+    if run.phase is Phase.PENDING:
+        plan.statuses.append(_status(spec, WorkloadState.PENDING, attempt=run.attempt, failure=run.failure))
+        _mind_hindrance(plan, run, now, start_seconds)
         return None
     if run.phase is not Phase.ENDED:
         plan.statuses.append(_status(spec, WorkloadState.RUNNING, attempt=run.attempt, replicas_running=1))
@@ -261,10 +276,45 @@ def _mind_time_limit(plan: Plan, run: Run, now: float) -> None:
     plan.actions.append(Stop(run.workload_id, run.replica, failure))
 
 
+def _mind_hindrance(plan: Plan, run: Run, now: float, start_seconds: float) -> None:
+    if run.failure is None or run.failure.code not in HINDRANCES:
+        return
+    if now < run.started_at + start_seconds:
+        plan.wake(run.started_at + start_seconds)
+        return
+    message = f"{run.failure.message} It did not start within {start_seconds:g} seconds."
+    plan.actions.append(Stop(run.workload_id, run.replica, run.failure.model_copy(update={"message": message})))
+
+
 def _after_attempts(run: Run) -> Failure | None:
     if run.failure is None or run.attempt == 1:
         return run.failure
     return run.failure.model_copy(update={"message": f"{run.failure.message} It was tried {run.attempt} times."})
+
+
+def _keep_group(plan: Plan, spec: InferenceSpec, run: Run | None) -> None:
+    scales_itself = spec.settings.autoscaling is not None
+    if run is None or (
+        run.phase is not Phase.STOPPING
+        and (_is_outdated(run, spec) or (not scales_itself and _replicas(run) != spec.replicas))
+    ):
+        plan.actions.append(Start(spec, 0, 1, 1))
+    wanted = _replicas(run) if run is not None and scales_itself else spec.replicas
+    running = (run.replicas_running or 0) if run is not None else 0
+    plan.statuses.append(
+        _status(
+            spec,
+            WorkloadState.RUNNING if running or not wanted else WorkloadState.PENDING,
+            replicas_wanted=wanted,
+            replicas_running=running,
+            failure=run.failure if run is not None else None,
+        )
+    )
+
+
+def _replicas(run: Run) -> int:
+    assert isinstance(run.spec, InferenceSpec)  # noqa: S101 - the kind is part of the workload's id
+    return run.spec.replicas
 
 
 def _keep_replicas(plan: Plan, spec: InferenceSpec, runs: Mapping[int, Run], now: float) -> None:

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter as Tally
+from collections.abc import Sequence
 
 import structlog
 from prometheus_client import Gauge
@@ -15,11 +16,11 @@ from prometheus_client import Gauge
 from kafka_ml_common import topics
 from kafka_ml_common.bus import CaughtUp, Publisher, read_from_start
 from kafka_ml_common.errors import UnavailableError
-from kafka_ml_common.messages import WorkloadStatus
+from kafka_ml_common.messages import Failure, WorkloadState, WorkloadStatus
 from kafka_ml_common.settings import KafkaSettings
 from kafka_ml_common.telemetry import traceparent
 from kafka_ml_scheduler.desired import NO_SPEC, DesiredState, ended_record
-from kafka_ml_scheduler.plan import Action, Finish, Forget, Start, Stop, reconcile
+from kafka_ml_scheduler.plan import START_SECONDS, Action, Finish, Forget, Start, Stop, reconcile
 from kafka_ml_scheduler.runtimes.base import Runtime
 
 log = structlog.get_logger(__name__)
@@ -36,18 +37,26 @@ class Reconciler:
 
     Attributes:
         passed_at: when the last pass was done, in monotonic seconds.
+        at_work: whether it has begun; of several schedulers only one does.
     """
 
-    def __init__(self, kafka: KafkaSettings, runtime: Runtime, *, max_parallel: int) -> None:
+    def __init__(
+        self, kafka: KafkaSettings, runtime: Runtime, *, max_parallel: int, start_seconds: float = START_SECONDS
+    ) -> None:
         self._kafka = kafka
         self._runtime = runtime
         self._max_parallel = max_parallel
+        self._start_seconds = start_seconds
+        self._hindered: dict[str, Failure] = {}
+        """By workload: why it could not be started in the last pass."""
         self._told: dict[str, WorkloadStatus] = {}
         self.passed_at = float("-inf")
+        self.at_work = False
 
     async def run(self) -> None:
         """Work until cancelled."""
         pause = 0.2
+        self.at_work = True
         while True:
             began = time.monotonic()
             try:
@@ -86,6 +95,8 @@ class Reconciler:
                 now=now,
                 max_parallel=self._max_parallel,
                 withdrawn_unknown=desired.withdrawn_unknown,
+                keeps_replicas=self._runtime.keeps_replicas,
+                start_seconds=self._start_seconds,
             )
             _count(plan.statuses)
             await asyncio.gather(*(self._tell(publisher, status, desired) for status in plan.statuses))
@@ -97,6 +108,9 @@ class Reconciler:
                     await asyncio.wait_for(self._runtime.changed.wait(), pause)
 
     async def _tell(self, publisher: Publisher, status: WorkloadStatus, desired: DesiredState) -> None:
+        hindrance = self._hindered.get(status.workload_id)
+        if hindrance is not None and status.state is WorkloadState.PENDING and status.failure is None:
+            status = status.model_copy(update={"failure": hindrance})
         if self._told.get(status.workload_id) == status:
             return
         wanted = desired.workloads.get(status.workload_id)
@@ -113,11 +127,17 @@ class Reconciler:
                     await self._runtime.start(spec, replica=replica, attempt=attempt, tries=tries)
                 except UnavailableError as error:
                     log.error("could not start", workload_id=spec.workload_id, replica=replica, error=str(error))
+                    self._hindered[spec.workload_id] = Failure(code="not_started", message=str(error))
                     return False
+                self._hindered.pop(spec.workload_id, None)
             case Stop(workload_id, replica, overdue):
-                await self._runtime.stop(workload_id, replica, overdue=overdue)
+                try:
+                    await self._runtime.stop(workload_id, replica, overdue=overdue)
+                except UnavailableError as error:
+                    log.error("could not stop", workload_id=workload_id, replica=replica, error=str(error))
+                    return False
             case Forget(workload_id, replica):
-                await self._runtime.forget(workload_id, replica)
+                await self._forget(workload_id, (replica,))
             case Finish():
                 await self._finish(action, publisher, desired)
         return True
@@ -130,9 +150,16 @@ class Reconciler:
             tombstone = ended_record(workload_id.encode(), action.answers)
             await publisher.send(tombstone)
             desired.apply(tombstone)
-        for replica in action.replicas:
-            await self._runtime.forget(workload_id, replica)
+        await self._forget(workload_id, action.replicas)
         self._told.pop(workload_id, None)
+        self._hindered.pop(workload_id, None)
+
+    async def _forget(self, workload_id: str, replicas: Sequence[int]) -> None:
+        try:
+            for replica in replicas:
+                await self._runtime.forget(workload_id, replica)
+        except UnavailableError as error:  # the next pass finds it, as a run that nobody wants
+            log.error("could not forget", workload_id=workload_id, error=str(error))
 
 
 async def _mend_log(desired: DesiredState, publisher: Publisher) -> None:

@@ -19,8 +19,9 @@ LOG_ANSWER_BYTES = 2 << 20
 
 
 class Phase(StrEnum):
-    """Where a run is. Only `ended` runs can be replaced or forgotten."""
+    """Where a run is. `pending`: asked for, but not at work yet. Only `ended` runs can be replaced or forgotten."""
 
+    PENDING = "pending"
     RUNNING = "running"
     STOPPING = "stopping"
     ENDED = "ended"
@@ -49,7 +50,8 @@ class Run:
         tries: starts in a row that did not go well, this one included; pauses grow with it.
         started_at, ended_at: Unix time in seconds.
         ending: how it ended; None while it hasn't.
-        failure: why it ended, unless it was done or was asked to stop.
+        failure: why it ended, unless it was done or was asked to stop; before that, what keeps it from working.
+        replicas_running: of an inference whose replicas the runtime itself keeps; then there is one run for all of them.
     """
 
     spec: Spec
@@ -61,6 +63,7 @@ class Run:
     ended_at: float | None = None
     ending: Ending | None = None
     failure: Failure | None = None
+    replicas_running: int | None = None
 
     @property
     def workload_id(self) -> str:
@@ -72,9 +75,14 @@ class Runtime(Protocol):
 
     changed: asyncio.Event
     """Set when `observe` may show something new."""
+    keeps_replicas: bool
+    """Whether the runtime itself keeps an inference's replicas: starts them again, and renews them one after another."""
 
     async def open(self) -> None:
         """Take over what an earlier scheduler left running."""
+
+    async def tend(self) -> None:
+        """Look after what runs, until cancelled. Of several schedulers only the one that works does so."""
 
     async def close(self, *, stop: bool) -> None:
         """Let go of everything; `stop` ends all runs first, such that the next scheduler starts them again."""
@@ -84,6 +92,8 @@ class Runtime(Protocol):
 
     async def start(self, spec: Spec, *, replica: int, attempt: int, tries: int) -> None:
         """Start a replica, in place of its ended run if there is one.
+
+        Where the runtime keeps an inference's replicas, have them all be as `spec` says.
 
         Raises:
             UnavailableError: it can't be started just now.

@@ -76,6 +76,8 @@ class ProcessRuntime:
         refill_after: seconds for which the pool starts no new spare after a start.
     """
 
+    keeps_replicas = False
+
     def __init__(
         self,
         state_folder: Path,
@@ -101,7 +103,6 @@ class ProcessRuntime:
         )
         self._active: dict[tuple[str, int], _Active] = {}
         self._lock: int | None = None
-        self._ticking: asyncio.Task[None] | None = None
         self._tidied_at = 0.0
 
     async def open(self) -> None:
@@ -113,13 +114,17 @@ class ProcessRuntime:
         self._take_lock()
         self._adopt()
         self._pool.open()
-        self._ticking = asyncio.create_task(self._tick_for_ever(), name="process runtime")
+
+    async def tend(self) -> None:
+        while True:
+            try:
+                self._tick()
+            except OSError as error:
+                log.error("could not tend the run folders", error=str(error))
+            await asyncio.sleep(_TICK_SECONDS)
 
     async def close(self, *, stop: bool) -> None:
         """Let go; with `stop` all runs are ended first, and begin anew under the next scheduler."""
-        if self._ticking is not None:
-            self._ticking.cancel()
-            await asyncio.gather(self._ticking, return_exceptions=True)
         if stop:
             await self._stop_all()
         telling = [active.telling for active in self._active.values() if active.telling is not None]
@@ -289,14 +294,6 @@ class ProcessRuntime:
         for active in going:
             active.host.kill()
             self._look_at(active)
-
-    async def _tick_for_ever(self) -> None:
-        while True:
-            try:
-                self._tick()
-            except OSError as error:
-                log.error("could not tend the run folders", error=str(error))
-            await asyncio.sleep(_TICK_SECONDS)
 
     def _tick(self) -> None:
         self._pool.refill()

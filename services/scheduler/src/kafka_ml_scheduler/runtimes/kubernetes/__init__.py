@@ -1,0 +1,1 @@
+"""The Kubernetes runtime: trainings and validations are Jobs, inferences are StatefulSets; the cluster remembers them."""

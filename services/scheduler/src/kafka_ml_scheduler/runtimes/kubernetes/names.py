@@ -1,0 +1,55 @@
+"""Names, labels and annotations of what the runtime makes in a cluster. Pure."""
+
+import hashlib
+
+GROUP = "kafka-ml.org"
+WORKLOAD = f"{GROUP}/workload"
+ASSIGNMENT = f"{GROUP}/assignment"
+"""Annotation of a pod template: the Assignment, as its host finds it in a file."""
+TRIES = f"{GROUP}/tries"
+STOP = f"{GROUP}/stop"
+"""Annotation of a Job that was asked to stop (a StopRecord), and of its pods, whose hosts find it in a file."""
+OVER = f"{GROUP}/over"
+"""Annotation of a Job that nobody waits for any more; it is kept for its log."""
+
+MANAGER = "kafka-ml-scheduler"
+HOST, GUEST = "host", "guest"
+
+_PREFIX = 24
+
+
+def labels(instance: str, workload_id: str) -> dict[str, str]:
+    """Labels of everything that belongs to a workload."""
+    return {
+        **own(instance),
+        "app.kubernetes.io/name": "kafka-ml-workload",
+        "app.kubernetes.io/component": workload_id.partition("-")[0],
+        WORKLOAD: workload_id,
+    }
+
+
+def own(instance: str) -> dict[str, str]:
+    """Labels by which an installation finds what is its own."""
+    return {"app.kubernetes.io/instance": instance, "app.kubernetes.io/managed-by": MANAGER}
+
+
+def selector(found: dict[str, str]) -> str:
+    """Labels as a query."""
+    return ",".join(f"{key}={value}" for key, value in found.items())
+
+
+def set_name(instance: str, workload_id: str) -> str:
+    """Name of an inference's StatefulSet."""
+    return f"{_prefix(instance)}-{workload_id}"
+
+
+def job_name(instance: str, workload_id: str, attempt: int, tries: int) -> str:
+    """Name of the Job for one try of a training or validation: the same each time, so that no try can be there twice."""
+    return f"{_prefix(instance)}-{workload_id}-{attempt}-{tries}"
+
+
+def _prefix(instance: str) -> str:
+    """Names of Jobs have 63 characters at most, as they become labels of their pods."""
+    if len(instance) <= _PREFIX:
+        return instance
+    return f"{instance[: _PREFIX - 5].rstrip('-')}-{hashlib.sha256(instance.encode()).hexdigest()[:4]}"
