@@ -241,10 +241,57 @@ async def test_a_second_attempt_begins_its_epochs_anew(rows: Rows) -> None:
     await rows.happens(rows.status("training", owner, WorkloadState.PENDING, attempt=2, failure=OUT_OF_MEMORY))
     result = await rows.get(Result, rows.first)
     assert (result.state, result.attempt, result.failure["code"]) == ("running", 2, "out_of_memory")
+    await rows.happens(rows.status("training", owner, WorkloadState.RUNNING, attempt=2))
+    assert (await rows.get(Result, rows.first)).failure is None
     await rows.happens(rows.started(rows.first), rows.epoch(rows.first, 1))
     assert await rows.get(ResultEpoch, (rows.first, 2)) is None
     await rows.happens(rows.finished(rows.first))
     assert (await rows.get(Result, rows.first)).failure is None
+
+
+WAITING = Failure(code="waiting", message="Waiting for a free slot: 2 trainings may run at once.")
+UNSCHEDULABLE = Failure(code="unschedulable", message="No node has 9 processors. Ask for fewer.")
+
+
+async def changes(rows: Rows, resource: str) -> int:
+    """How often everyone was told that something of a resource has changed."""
+    return sum(m.value is not None and f'"{resource}"'.encode() in m.value for m in await rows.outbox())
+
+
+async def test_a_result_tells_what_its_training_waits_for_until_it_runs(rows: Rows) -> None:
+    await rows.happens(*rows.matched())
+    owner = f"results/{rows.first}"
+    for reason in (WAITING, UNSCHEDULABLE):
+        before = await changes(rows, "results")
+        await rows.happens(rows.status("training", owner, WorkloadState.PENDING, failure=reason))
+        result = await rows.get(Result, rows.first)
+        assert (result.state, result.failure["code"]) == ("pending", reason.code)
+        assert await changes(rows, "results") == before + 1
+    await rows.happens(rows.status("training", owner, WorkloadState.RUNNING, replicas_running=1))
+    result = await rows.get(Result, rows.first)
+    assert (result.state, result.failure) == ("running", None)
+    assert (await rows.get(Result, rows.second)).failure is None
+
+
+async def test_a_model_tells_what_its_check_waits_for_until_it_runs(rows: Rows) -> None:
+    def status(state: WorkloadState, failure: Failure | None = None, generation: int = 1) -> WorkloadStatus:
+        owner, workload = f"models/{rows.model}", f"validation-{rows.model}-1"
+        return rows.status(
+            "validation", owner, state, workload_id=workload, generation=generation, failure=failure, attempt=1
+        )
+
+    await rows.happens(status(WorkloadState.PENDING, UNSCHEDULABLE))
+    version = await rows.get(ModelVersion, (rows.model, 1))
+    assert (version.state, version.failure["code"]) == (VersionState.VALIDATING, "unschedulable")
+    assert await changes(rows, "models") == 1
+    await rows.happens(status(WorkloadState.PENDING, WAITING, generation=0))
+    assert (await rows.get(ModelVersion, (rows.model, 1))).failure["code"] == "unschedulable"
+    await rows.happens(status(WorkloadState.RUNNING))
+    assert (await rows.get(ModelVersion, (rows.model, 1))).failure is None
+    await rows.happens(ModelRejected(model_id=rows.model, version=1, failure=OUT_OF_MEMORY))
+    await rows.happens(status(WorkloadState.PENDING, WAITING), status(WorkloadState.RUNNING))
+    version = await rows.get(ModelVersion, (rows.model, 1))
+    assert (version.state, version.failure["code"]) == (VersionState.INVALID, "out_of_memory")
 
 
 async def test_a_training_that_could_not_be_run_fails_with_the_schedulers_reason(rows: Rows) -> None:
@@ -338,6 +385,50 @@ async def test_an_inference_with_its_ups_and_downs(rows: Rows) -> None:
     inference = await rows.get(Inference, rows.inference)
     assert (inference.state, inference.failure["code"]) == ("failed", "out_of_memory")
     assert await rows.tombstones() == [(topics.WORKLOADS, f"inference-{rows.inference}")]
+
+
+async def test_an_inference_tells_what_it_waits_for_and_how_many_replicas_run(rows: Rows) -> None:
+    owner = f"inferences/{rows.inference}"
+
+    async def seen() -> tuple[str, int, str | None]:
+        inference = await rows.get(Inference, rows.inference)
+        return inference.state, inference.replicas_running, inference.failure and inference.failure["code"]
+
+    await rows.happens(rows.status("inference", owner, WorkloadState.PENDING, failure=UNSCHEDULABLE))
+    assert await seen() == ("pending", 0, "unschedulable")
+    assert await changes(rows, "inferences") == 1
+    # One of two has a place, and loads its model.
+    await rows.happens(
+        rows.status("inference", owner, WorkloadState.RUNNING, replicas_running=1, failure=UNSCHEDULABLE)
+    )
+    assert await seen() == ("pending", 1, "unschedulable")
+    ready = InferenceReady(inference_id=rows.inference, generation=2, replica=0, result_id=rows.first)
+    await rows.happens(
+        ready, rows.status("inference", owner, WorkloadState.RUNNING, replicas_running=1, failure=UNSCHEDULABLE)
+    )
+    assert await seen() == ("running", 1, "unschedulable")
+    await rows.happens(rows.status("inference", owner, WorkloadState.RUNNING, replicas_running=2))
+    assert await seen() == ("running", 2, None)
+    # A node is drained: none runs.
+    await rows.happens(rows.status("inference", owner, WorkloadState.PENDING, replicas_running=0))
+    assert await seen() == ("pending", 0, None)
+    # Paused, or scaled to none as nothing waits: that is no trouble.
+    await rows.happens(rows.status("inference", owner, WorkloadState.RUNNING, replicas_running=0, replicas_wanted=0))
+    assert await seen() == ("running", 0, None)
+
+
+async def test_one_that_scales_by_itself_sums_up_the_replicas_that_run(rows: Rows) -> None:
+    async with rows.database.transaction() as session:
+        inference = await session.get_one(Inference, rows.inference)
+        inference.replicas, inference.settings = 1, {"autoscaling": {"max_replicas": 3}}
+    owner = f"inferences/{rows.inference}"
+    for running, rate in ((3, 15), (1, 5)):
+        await rows.happens(
+            rows.status("inference", owner, WorkloadState.RUNNING, replicas_running=running, replicas_wanted=running),
+            *(rows.progress(replica, 10) for replica in range(running)),
+        )
+        inference = await rows.get(Inference, rows.inference)
+        assert (inference.rate, inference.predicted) == (rate, 30)
 
 
 async def test_statuses_of_an_older_generation_say_nothing(rows: Rows) -> None:

@@ -232,19 +232,23 @@ async def _training_status(result_id: int, event: WorkloadStatus, moment: Moment
     wanted = _RESULT_STATE.get(event.state)
     if wanted is None:  # succeeded: the trainer has told how
         return
-    result = await _move_result(result_id, wanted, moment, event.failure)
+    result = await _move_result(result_id, wanted, moment, event.failure if RESULT.is_final(wanted) else None)
     if result is not None and not RESULT.is_final(result.state):
         result.attempt = max(result.attempt, event.attempt)
+        _explain(result, event.failure, "results", result.id, moment)
 
 
 async def _validation_status(model_id: int, event: WorkloadStatus, moment: Moment) -> None:
-    if event.state not in (WorkloadState.FAILED, WorkloadState.STOPPED):
+    if event.state is WorkloadState.SUCCEEDED:  # the validator has told how
         return
     number = _number_of(event.workload_id, separator="-")
     version = await moment.session.get(ModelVersion, (model_id, number), with_for_update=True)
     if version is None or event.generation < version.generation:
         return
-    if _judge(version, VersionState.INVALID, moment):
+    if event.state in (WorkloadState.PENDING, WorkloadState.RUNNING):
+        if not VERSION.is_final(version.state):
+            _explain(version, event.failure, "models", model_id, moment)
+    elif _judge(version, VersionState.INVALID, moment):
         stopped = Failure(code="stopped", message="The check was stopped before it ended. Validate the model again.")
         version.summary, version.failure = None, _document(event.failure or stopped)
 
@@ -253,15 +257,15 @@ async def _inference_status(inference_id: int, event: WorkloadStatus, moment: Mo
     inference = await _current_inference(inference_id, event.generation, moment)
     if inference is None:
         return
-    inference.replicas_running = event.replicas_running
+    _count_replicas(inference, event.replicas_running)
     if event.state is WorkloadState.PENDING:
-        if event.failure is not None:
-            inference.failure = _document(event.failure)
         _move_inference(inference, InferenceState.PENDING, moment)
+        _explain(inference, event.failure, "inferences", inference.id, moment)
     elif event.state is WorkloadState.RUNNING:
         # A process that runs may still be loading its model; only the replica itself knows when it reads. One that is paused has none.
         if event.replicas_wanted == 0:
             _run(inference, moment)
+        _explain(inference, event.failure, "inferences", inference.id, moment)
     elif event.state is WorkloadState.FAILED:
         _fail(inference, event.failure, moment)
     else:
@@ -333,9 +337,18 @@ def _move_inference(inference: Inference, wanted: InferenceState, moment: Moment
     return True
 
 
+def _count_replicas(inference: Inference, running: int) -> None:
+    scaled = running != inference.replicas_running
+    inference.replicas_running = running
+    if scaled and inference.settings.get("autoscaling"):
+        _show(inference, inference.progress)
+
+
 def _show(inference: Inference, progress: dict[str, Any]) -> None:
     inference.progress = progress
-    sums = totals(progress, inference.replicas)
+    # Nobody tells when one that scales by itself lets go of a replica; the numbers of those that stay are the lowest.
+    current = inference.replicas_running if inference.settings.get("autoscaling") else inference.replicas
+    sums = totals(progress, current)
     inference.predicted, inference.dead_letters = sums.predicted, sums.dead_letters
     inference.rate, inference.lag = sums.rate, sums.lag
     inference.latency_p50_ms, inference.latency_p99_ms = sums.latency_p50_ms, sums.latency_p99_ms
@@ -374,7 +387,7 @@ async def _move_result(
     if result is None or RESULT.is_final(result.state):
         return result
     if failure is not None:
-        result.failure = _document(failure)  # of the attempt before, where another one is made
+        result.failure = _document(failure)
     if _move(result, wanted, moment):
         _follow(locked.deployment, locked.results, moment)
     return result
@@ -400,6 +413,20 @@ def _follow(deployment: Deployment, results: Collection[Result], moment: Moment)
         deployment.ended_at = moment.time
         outbox.withdraw(moment.session, topics.DEPLOYMENTS, str(deployment.id), ENDED)
     moment.changed("deployments", deployment.id, state)
+
+
+def _explain(
+    row: Result | ModelVersion | Inference,
+    failure: Failure | None,
+    resource: outbox.Resource,
+    row_id: int,
+    moment: Moment,
+) -> None:
+    """Show why something does not run, or not as it should; a scheduler's status tells the whole of it, so none means that all is well."""
+    document = _document(failure)
+    if row.failure != document:
+        row.failure = document
+        moment.changed(resource, row_id, row.state)
 
 
 def _document(failure: Failure | None) -> dict[str, Any] | None:
