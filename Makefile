@@ -58,7 +58,7 @@ images: ## every image, by BuildKit; TAG=dev and REGISTRY=host/folder name them
 		docker buildx build --quiet --load --target $$target --tag "$(call image,$$target)" $(BUILD_ARGUMENTS) \
 			--label org.opencontainers.image.version=$(VERSION) --label org.opencontainers.image.revision=$(REVISION) . >/dev/null || exit 1; \
 	done
-	@for target in $(IMAGES); do docker image inspect "$(call image,$$target)" --format '{{index .RepoTags 0}} {{.Size}}'; done \
+	@for target in $(IMAGES); do docker image inspect "$(call image,$$target)" --format "$(call image,$$target) {{.Size}}"; done \
 		| awk '{printf "%-40s %6d MB\n", $$1, $$2 / 1e6}'
 
 clean:
