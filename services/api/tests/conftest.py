@@ -4,6 +4,8 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,8 @@ from kafka_ml_api.migrate import migrate
 from kafka_ml_api.settings import ApiSettings
 from kafka_ml_common.settings import KafkaSettings, ObjectStoreSettings
 from kafka_ml_local import ObjectStore, Postgres
+from kafka_ml_scheduler.http import HttpSettings, serve_http
+from kafka_ml_scheduler.runtimes.process import ProcessRuntime
 
 
 @pytest.fixture(scope="session")
@@ -83,6 +87,36 @@ def settings(kafka: str, s3: ObjectStore, bucket: str, database_url: str) -> Api
             secure=False,
         ),
     )
+
+
+@dataclass(frozen=True)
+class RunFolders:
+    """A scheduler's HTTP with what its runs have printed.
+
+    Attributes:
+        url: where it answers.
+        token: what it wants to hear.
+    """
+
+    folder: Path
+    url: str
+    token: str = "right"
+
+    def make(self, workload_id: str, replica: int) -> Path:
+        """A run's folder, empty."""
+        made = self.folder / "runs" / workload_id / str(replica)
+        made.mkdir(parents=True)
+        return made
+
+
+@pytest.fixture
+async def run_folders(tmp_path: Path) -> AsyncIterator[RunFolders]:
+    """The scheduler's HTTP, without a scheduler: it would run what other tests ask for."""
+    folders = {"trainer": tmp_path, "inferer": tmp_path}
+    runtime = ProcessRuntime(tmp_path, work_folders=folders, warm={"trainer": 0, "inferer": 0})
+    settings = HttpSettings(port=0, token=SecretStr(RunFolders.token))
+    async with serve_http(settings, runtime, ready=lambda: True) as port:
+        yield RunFolders(tmp_path, f"http://127.0.0.1:{port}")
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ from kafka_ml_api.states import ResultState, VersionState
 from kafka_ml_api.tables import Datasource, Deployment, ModelVersion, Result
 from kafka_ml_common.streams import ControlMessage, InputFormat
 
+from .conftest import RunFolders
+
 CODE = "model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])\nmodel.compile(loss='mse')"
 
 
@@ -34,7 +36,7 @@ def test_every_operation_is_named_described_and_says_how_it_fails():
 
 
 @asynccontextmanager
-async def served(settings: ApiSettings) -> AsyncIterator[str]:
+async def served(settings: ApiSettings, run_folders: RunFolders) -> AsyncIterator[str]:
     """The service as a process of its own, as it runs everywhere; gives its address."""
     environment = os.environ | {
         "KAFKA_ML_API_PORT": "0",
@@ -46,6 +48,8 @@ async def served(settings: ApiSettings) -> AsyncIterator[str]:
         "KAFKA_ML_S3_SECRET_KEY": settings.objects.secret_key.get_secret_value(),
         "KAFKA_ML_S3_BUCKET": settings.objects.bucket,
         "KAFKA_ML_S3_SECURE": "false",
+        "KAFKA_ML_SCHEDULER_URL": run_folders.url,
+        "KAFKA_ML_SCHEDULER_TOKEN": run_folders.token,
     }
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "kafka_ml_api", env=environment, stderr=asyncio.subprocess.PIPE
@@ -88,8 +92,11 @@ async def seed(url: str, database: Database) -> None:
         assert (await api.post("/results/1/inferences", json=inference)).status_code == 201
 
 
-async def test_a_fuzzer_finds_nothing_that_the_document_does_not_say(settings: ApiSettings, database: Database):
-    async with served(settings) as url:
+async def test_a_fuzzer_finds_nothing_that_the_document_does_not_say(
+    settings: ApiSettings, database: Database, run_folders: RunFolders
+):
+    (run_folders.make("training-1", 0) / "log").write_text("printed\n")
+    async with served(settings, run_folders) as url:
         await seed(url, database)
         fuzzer = await asyncio.create_subprocess_exec(
             sys.executable,

@@ -2,19 +2,24 @@
 
 import asyncio
 import io
+import json
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from httpx import AsyncClient
 from sqlalchemy import select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from kafka_ml_api.deployments import service as deployments
 from kafka_ml_api.housekeeping import Housekeeping
+from kafka_ml_api.inferences import service as inferences
 from kafka_ml_api.models import service as models
 from kafka_ml_api.states import DeploymentState, InferenceState, ResultState, VersionState
-from kafka_ml_api.tables import Datasource, Deployment, Inference, ModelVersion, Result, ResultEpoch
+from kafka_ml_api.tables import Datasource, Deployment, Inference, ModelVersion, OutboxMessage, Result, ResultEpoch
+from kafka_ml_common import topics
 from kafka_ml_common.objects import model_key
-from kafka_ml_common.requests import ModelUpdate
+from kafka_ml_common.requests import DeploymentCreate, InferenceCreate, ModelUpdate
 from kafka_ml_common.streams import ControlMessage, InputFormat
 
 CODE = "model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])\nmodel.compile(loss='mse')"
@@ -87,6 +92,53 @@ async def test_a_deployment_has_a_result_for_each_model_in_the_version_of_that_m
         ("small", 1, "awaiting"),
         ("large", 1, "awaiting"),
     ]
+
+
+PLACEMENT = {
+    "framework": "tensorflow",
+    "cpus": 1.5,
+    "gpus": 1,
+    "node_selector": {"kubernetes.io/arch": "amd64"},
+    "tolerations": [{"key": "gpu", "operator": "Exists", "value": None, "effect": "NoSchedule", "seconds": None}],
+    "service_account": "trainers",
+}
+
+
+async def asked(session: AsyncSession, topic: str) -> dict[str, Any]:
+    """The last message that the session's transaction has for a topic; nobody sends it before it is committed."""
+    await session.flush()
+    row = await session.scalar(
+        select(OutboxMessage).where(OutboxMessage.topic == topic).order_by(OutboxMessage.id.desc()).limit(1)
+    )
+    assert row is not None
+    return dict(json.loads(row.value))
+
+
+async def test_a_deployment_says_where_its_models_are_trained(configured: AsyncClient, app: FastAPI):
+    created = await configured.post("/deployments", json={"configuration_id": 1, "placement": PLACEMENT})
+    assert created.status_code == 201, created.text
+    assert created.json()["settings"]["placement"] == PLACEMENT
+    async with app.state.database.transaction() as session:
+        await deployments.create(
+            session, DeploymentCreate.model_validate({"configuration_id": 1, "placement": PLACEMENT})
+        )
+        assert (await asked(session, topics.DEPLOYMENTS))["settings"]["placement"] == PLACEMENT
+    refused = await configured.post(
+        "/deployments", json={"configuration_id": 1, "placement": {"node_selector": {"-": "x"}}}
+    )
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["pointer"].startswith("/placement/node_selector/-")
+
+
+async def test_settings_that_were_stored_before_there_were_placements_are_shown(trained: AsyncClient, app: FastAPI):
+    await trained.post("/inferences", json={"result_id": 1, **INFERENCE})
+    async with app.state.database.transaction() as session:
+        await session.execute(update(Deployment).values(settings={"batch_size": 8}))
+        await session.execute(update(Inference).values(settings={"max_batch": 8}))
+    assert (await trained.get("/deployments/1")).json()["settings"]["placement"]["framework"] == "tensorflow"
+    settings = (await trained.get("/inferences/1")).json()["settings"]
+    assert (settings["max_batch"], settings["placement"]["gpus"], settings["autoscaling"]) == (8, 0, None)
+    assert (await trained.post("/inferences/1/scale", json={"replicas": 2})).status_code == 202
 
 
 async def test_what_is_deployed_and_what_was_trained_is_not_deleted(trained: AsyncClient):
@@ -187,6 +239,24 @@ async def test_an_inference_reads_what_its_model_was_trained_on(trained: AsyncCl
     refused = await trained.delete("/results/1")
     assert refused.json()["users"] == ["inferences/1"]
     assert (await trained.delete("/deployments/1")).json()["users"] == ["inferences/1"]
+
+
+async def test_an_inference_says_where_it_runs_and_how_it_scales(trained: AsyncClient, app: FastAPI, topic: str):
+    scaling = {"min_replicas": 0, "max_replicas": 4, "lag_per_replica": 50}
+    body = {"input_topic": topic, "output_topic": f"{topic}-new", "placement": PLACEMENT, "autoscaling": scaling}
+    created = await trained.post("/results/1/inferences", json=body)
+    assert created.status_code == 201, created.text
+    async with app.state.database.transaction() as session:
+        again = InferenceCreate.model_validate(body | {"result_id": 1})
+        await inferences.create(session, again, app.state.topic_maker)
+        spec = await asked(session, topics.WORKLOADS)
+    for settings in (created.json()["settings"], spec["settings"]):
+        assert (settings["placement"], settings["autoscaling"]) == (PLACEMENT, scaling)
+    listed = (await trained.get("/topics")).json()["items"]
+    assert {"name": f"{topic}-new", "partitions": 4, "messages": 0} in listed
+    wrong = await trained.post("/results/1/inferences", json=body | {"autoscaling": scaling | {"min_replicas": 5}})
+    assert wrong.status_code == 422
+    assert wrong.json()["errors"][0]["pointer"] == "/autoscaling"
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,10 @@ class Placement(BaseModel):
 
 
 class Autoscaling(BaseModel):
-    """Let the number of replicas follow the messages that wait. Needs Kubernetes with KEDA; elsewhere `replicas` counts."""
+    """Let the number of replicas follow the messages that wait. Needs Kubernetes with KEDA; elsewhere `replicas` counts.
+
+    Where it works, `replicas` only says whether the inference is paused (0).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

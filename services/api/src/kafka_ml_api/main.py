@@ -27,6 +27,7 @@ from kafka_ml_api.housekeeping import Housekeeping
 from kafka_ml_api.inferences import endpoints as inferences
 from kafka_ml_api.inferences.topics import TopicMaker
 from kafka_ml_api.live import Hub
+from kafka_ml_api.logs import RunLogs
 from kafka_ml_api.migrate import migrate
 from kafka_ml_api.models import endpoints as models
 from kafka_ml_api.outbox import SOURCE, Relay
@@ -77,6 +78,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     maker = TopicMaker(settings.kafka)
     hub = Hub(database, url)
     app.state.reader = TopicReader(settings.kafka)
+    app.state.run_logs = logs = RunLogs(settings.scheduler_url, settings.scheduler_token)
     app.state.database, app.state.objects, app.state.topic_maker, app.state.hub = database, objects, maker, hub
 
     # Steps of the start, each tried until it succeeds.
@@ -113,6 +115,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for task in reversed(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await logs.close()
         await database.close()
 
 

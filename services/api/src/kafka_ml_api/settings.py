@@ -20,5 +20,9 @@ class ApiSettings(BaseSettings):
     )
     database_url: SecretStr = SecretStr("postgresql+asyncpg://localhost/kafka_ml")
     database_connections: int = Field(10, ge=1, le=1000)
+    scheduler_url: str | None = Field(
+        None, description="where the scheduler answers over HTTP, as http://host:port; logs can't be shown when unset"
+    )
+    scheduler_token: SecretStr | None = Field(None, description="the scheduler's token, if it has one")
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     objects: ObjectStoreSettings = Field(default_factory=ObjectStoreSettings)

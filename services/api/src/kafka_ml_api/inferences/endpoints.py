@@ -3,10 +3,12 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from starlette.responses import PlainTextResponse
 
 from kafka_ml_api.idempotency import Writes
 from kafka_ml_api.inferences import service
 from kafka_ml_api.inferences.schemas import InferenceQuery, InferenceView
+from kafka_ml_api.logs import PLAIN, Logs, Which
 from kafka_ml_api.pagination import Page
 from kafka_ml_api.parameters import Db, Id
 from kafka_ml_api.previews import PredictionsPreview, PreviewQuery, headers_of, prediction_of
@@ -85,6 +87,19 @@ async def delete_inference(id: Id, db: Db) -> None:  # noqa: A002 - the name in 
     """Delete an inference that was stopped, or failed."""
     async with db.transaction() as session:
         await service.delete(session, id)
+
+
+@router.get(
+    "/{id}/log",
+    response_class=PlainTextResponse,
+    summary="Get a replica's log",
+    responses=documented(404) | PLAIN,
+)
+async def get_inference_log(id: Id, query: Which, db: Db, logs: Logs) -> Response:  # noqa: A002 - the name in the path
+    """Get what a replica of an inference has printed, also while it runs. Kept for a while after its end."""
+    async with db.transaction() as session:
+        await service.get(session, id)
+    return await logs.read(f"inference-{id}", query, f"replica {query.replica} of inference {id}")
 
 
 @router.get("/{id}/predictions", summary="Look at the last predictions", responses=documented(404))

@@ -57,9 +57,9 @@ async def create(session: AsyncSession, request: InferenceCreate, maker: TopicMa
     _check_topics(request)
     input_format, input_config = _input_of(request, trained)
     # No more replicas than partitions have work.
+    most = max(request.replicas, request.autoscaling.max_replicas if request.autoscaling else 1)
     await maker.ensure(
-        {request.input_topic: "/input_topic", request.output_topic: "/output_topic"},
-        min(max(request.replicas, 1), _MAX_PARTITIONS),
+        {request.input_topic: "/input_topic", request.output_topic: "/output_topic"}, min(most, _MAX_PARTITIONS)
     )
     inference = Inference(
         result_id=request.result_id,

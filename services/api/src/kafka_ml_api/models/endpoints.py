@@ -3,8 +3,10 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
+from starlette.responses import PlainTextResponse
 
 from kafka_ml_api.idempotency import Writes
+from kafka_ml_api.logs import PLAIN, Logs, Which
 from kafka_ml_api.models import service
 from kafka_ml_api.models.schemas import ModelItem, ModelQuery, ModelView, VersionItem, VersionView
 from kafka_ml_api.pagination import Page, PageQuery, RowId
@@ -72,6 +74,19 @@ async def delete_model(id: Id, db: Db) -> None:  # noqa: A002 - the name in the 
 async def validate_model(id: Id, write: Writes) -> Response:  # noqa: A002 - the name in the path
     """Have the current version validated again."""
     return await write.accept(lambda session: service.validate(session, id), f"models/{id}")
+
+
+@router.get(
+    "/{id}/log",
+    response_class=PlainTextResponse,
+    summary="Get the log of a model's validation",
+    responses=documented(404) | PLAIN,
+)
+async def get_model_log(id: Id, query: Which, db: Db, logs: Logs) -> Response:  # noqa: A002 - the name in the path
+    """Get what the last validation of a model's current version has printed. Kept for a while after its end."""
+    async with db.transaction() as session:
+        version = (await service.get(session, id)).version
+    return await logs.read(f"validation-{id}-{version}", query, f"the validation of version {version} of model {id}")
 
 
 @router.get("/{id}/versions", summary="List a model's versions", responses=documented(404))

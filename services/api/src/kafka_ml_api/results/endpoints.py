@@ -5,11 +5,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
-from starlette.responses import StreamingResponse
+from starlette.responses import PlainTextResponse, StreamingResponse
 
 from kafka_ml_api.idempotency import Writes
 from kafka_ml_api.inferences import service as inferences
 from kafka_ml_api.inferences.schemas import InferenceView
+from kafka_ml_api.logs import PLAIN, Logs, Which
 from kafka_ml_api.pagination import Page
 from kafka_ml_api.parameters import Db, Id
 from kafka_ml_api.problems import WRITE_STATUSES, documented
@@ -83,9 +84,22 @@ async def get_result_confusion_matrix(id: Id, db: Db) -> ConfusionMatrix:  # noq
 
 @router.get("/{id}/logs", summary="Get a failed training's last lines", responses=documented(404))
 async def get_result_logs(id: Id, db: Db) -> ResultLog:  # noqa: A002 - the name in the path
-    """Get what is kept of a training's output: the last lines of a failed one. The whole log is where the training runs."""
+    """Get what is kept of a training's output: the last lines of a failed one. `/log` has the whole, while there is one."""
     async with db.transaction() as session:
         return await service.log_of(session, id)
+
+
+@router.get(
+    "/{id}/log",
+    response_class=PlainTextResponse,
+    summary="Get a training's log",
+    responses=documented(404) | PLAIN,
+)
+async def get_result_log(id: Id, query: Which, db: Db, logs: Logs) -> Response:  # noqa: A002 - the name in the path
+    """Get what a training has printed, also while it runs: that of its last attempt. Kept for a while after its end."""
+    async with db.transaction() as session:
+        await service.find(session, id)
+    return await logs.read(f"training-{id}", query, f"result {id}")
 
 
 @router.get(
