@@ -47,7 +47,7 @@ def command(
 
     Args:
         inner: the guest's command.
-        folder: the host's path of the shared folder, with `socket`, `shared` and `scratch` in it.
+        folder: the host's path of the shared folder, with `run`, `shared` and `scratch` in it.
         environment: all of the guest's environment.
         readable: files and folders that the guest sees, read-only, where they are.
         info: a descriptor that bubblewrap writes the pid of its init to, as JSON.
@@ -61,7 +61,7 @@ def command(
         arguments += ["--ro-bind", str(path), str(path)]
     for name in _ETC:
         arguments += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
-    arguments += ["--ro-bind", str(folder / "socket"), str(GUEST_FOLDER / "socket")]
+    arguments += ["--ro-bind", str(folder / "run"), str(GUEST_FOLDER / "run")]
     arguments += ["--ro-bind", str(folder / "shared"), str(GUEST_FOLDER / "shared")]
     arguments += ["--bind", str(folder / "scratch"), str(GUEST_FOLDER / "scratch")]
     arguments += ["--remount-ro", "/", "--chdir", str(GUEST_FOLDER / "scratch"), "--clearenv"]

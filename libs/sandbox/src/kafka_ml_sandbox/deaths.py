@@ -1,8 +1,12 @@
 """Deaths: every way a guest can end, in one sentence that the author of a model can act on. Pure."""
 
 import signal
+from collections.abc import Mapping
+from typing import Any
 
 from kafka_ml_sandbox.limits import Limits
+
+CONTAINER_ENDED = "The model's container ended, most likely because it passed its memory limit: use smaller layers or batches, or raise the limit."
 
 
 class GuestError(Exception):
@@ -96,7 +100,7 @@ def why_died(status: int, output: str, limits: Limits | None, *, kernel_out_of_m
     if number == signal.SIGKILL and kernel_out_of_memory:
         return (
             "out_of_memory",
-            "The machine ran out of memory and the kernel stopped the model: use smaller layers or batches.",
+            "The machine, or the model's container, ran out of memory and the kernel stopped the model: use smaller layers or batches.",
         )
     if number in (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS) and _speaks_of_memory(ending):
         return "out_of_memory", out_of_memory(limits)
@@ -118,6 +122,49 @@ def why_died(status: int, output: str, limits: Limits | None, *, kernel_out_of_m
         )
     return "exited", (
         f"The model's code ended its process with exit status {status} before it was done: remove calls of exit() or os._exit()."
+    )
+
+
+def stopped(
+    cause: str, limits: Limits | None, timeout: float | None, detail: str, *, ready: bool, output: str
+) -> GuestError:
+    """The error of a guest that the host itself stopped because of `cause`."""
+    if cause == "absent":
+        return GuestError("start", "The model's container did not start in time: what its pod says tells why.")
+    if cause == "timeout" and not ready:
+        message = "The model's process was not ready"
+        message += f" within {timeout:g} seconds" if timeout is not None else " in time"
+        return GuestError("timeout", f"{message}: the machine is too busy, or the time too short.", output=output)
+    return GuestError(cause, why_stopped(cause, limits, timeout, detail), output=output)
+
+
+def death(
+    status: int, output: str, limits: Limits | None, *, ready: bool, lost: bool, kernel_out_of_memory: bool
+) -> GuestError:
+    """The error of a guest that ended by itself, or with its container (`lost`)."""
+    if lost:
+        return GuestError("killed", CONTAINER_ENDED, output=output)
+    if not ready:
+        ending = (output.strip().splitlines() or [f"it ended with {status} and printed nothing"])[-1]
+        return GuestError("start", f"The model's process could not start: {ending}", output=output)
+    reason, message = why_died(status, output, limits, kernel_out_of_memory=kernel_out_of_memory)
+    return GuestError(reason, message, output=output)
+
+
+def reported(message: Mapping[str, Any], limits: Limits | None, output: str) -> GuestError | None:
+    """The error that the guest reported, in the types that it should have; None if it has others."""
+    match message:
+        case {"reason": "raised" | "exited" | "out_of_memory" as reason, "message": str(text)}:
+            pass
+        case _:
+            return None
+    shown, line = message.get("traceback"), message.get("line")
+    return GuestError(
+        reason,
+        out_of_memory(limits) if reason == "out_of_memory" else text,
+        traceback=shown if isinstance(shown, str) else None,
+        line=line if isinstance(line, int) else None,
+        output=output,
     )
 
 

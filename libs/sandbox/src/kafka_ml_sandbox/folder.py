@@ -1,6 +1,6 @@
 """Folder: what host and guest have in common on disk, and how the host treats the part that isn't its own.
 
-`socket` (until the guest has connected), `shared` (the host writes, the guest reads) and `scratch` (the guest writes).
+`run` (sockets, each until its guest has connected), `shared` (the host writes, the guest reads) and `scratch` (the guest writes).
 """
 
 import contextlib
@@ -14,33 +14,35 @@ from pathlib import Path
 from typing import BinaryIO
 
 
-def prepare(folder: Path, *, other_user: bool = False) -> socket.socket:
-    """Make the folder with its parts, and listen in it.
+def prepare(folder: Path) -> None:
+    """Make the folder with its parts, for a guest that this user starts. Raises FileExistsError: it is in use."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (folder / "shared").mkdir(mode=0o755)
+    (folder / "run").mkdir(mode=0o755)
+    (folder / "scratch").mkdir(mode=0o700)
 
-    Args:
-        folder: a new or empty folder.
-        other_user: the guest is another user (in a container of its own): open the parts to it; they may exist from an earlier
-            host of the same pod.
 
-    Raises:
-        FileExistsError: it is in use.
-    """
-    folder.mkdir(mode=0o755 if other_user else 0o700, parents=True, exist_ok=True)
-    (folder / "shared").mkdir(mode=0o755, exist_ok=other_user)
-    (folder / "scratch").mkdir(mode=0o700, exist_ok=other_user)
-    if other_user:
-        (folder / "socket").unlink(missing_ok=True)
-        (folder / "scratch").chmod(0o777)
+def prepare_volumes(folder: Path) -> None:
+    """Take over a folder whose parts are volumes of a pod: they are there, belong to somebody else, and an earlier host may have used them."""
+    for name in ("run", "shared", "scratch"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for name in ("run", "shared"):
+        with contextlib.suppress(OSError):
+            empty(folder / name)
+
+
+def listen(path: Path, *, other_user: bool = False) -> socket.socket:
+    """Listen at `path` for one connection; for one of `other_user` if the guest is one."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    # A socket's path has 108 bytes at most; by way of a descriptor the folder's own path may be longer.
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    # A socket's path has 108 bytes at most; by way of a descriptor its folder's path may be longer.
+    handle = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         near = Path(f"/proc/self/fd/{handle}")
-        listener.bind(str((near if near.exists() else folder) / "socket"))
+        listener.bind(str((near if near.exists() else path.parent) / path.name))
     finally:
         os.close(handle)
     if other_user:
-        (folder / "socket").chmod(0o666)
+        path.chmod(0o666)
     listener.listen(1)
     return listener
 
@@ -93,6 +95,18 @@ def environment(folder: Path, python_path: Sequence[str], threads: int | None) -
         names = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
         variables |= dict.fromkeys(names, str(threads))
     return variables
+
+
+def empty(folder: Path) -> None:
+    """Remove what is in the folder, not the folder itself. Raises OSError when something stays."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                remove(Path(entry.path))
+            else:
+                Path(entry.path).unlink()
+    if left := os.listdir(folder):  # noqa: PTH208 - only names are wanted
+        raise OSError(f"{left[0]!r} in {folder} can't be removed")
 
 
 def remove(folder: Path) -> None:

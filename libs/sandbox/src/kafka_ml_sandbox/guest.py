@@ -15,16 +15,15 @@ import importlib
 import os
 import select
 import signal
-import socket
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from kafka_ml_sandbox.channel import Channel, ClosedError, Connection
+from kafka_ml_sandbox.channel import Channel
+from kafka_ml_sandbox.connection import ClosedError, Connection, connect
 from kafka_ml_sandbox.limits import Limits, apply
 from kafka_ml_sandbox.usercode import describe
 
@@ -40,10 +39,10 @@ def main() -> None:
     )
     arguments.add_argument("--own-namespace", action="store_true", help="the guest has a user namespace of its own")
     arguments.add_argument("--child", action="store_true", help="the host is the parent process")
-    arguments.add_argument("--wait", type=float, default=60.0, help="seconds to wait for the host's socket")
+    arguments.add_argument("--socket", default="socket", help="the name of the host's socket in the folder's `run`")
     options = arguments.parse_args()
 
-    connection = Connection(_connect(options.folder, options.wait), descriptors=True)
+    connection = Connection(connect(options.folder / "run" / options.socket, timeout=0), descriptors=True)
     _leave_with_the_host(connection, child=options.child)
     channel = Channel(connection, options.folder)
     try:
@@ -93,21 +92,6 @@ def _fail(connection: Connection, number: int, error: BaseException) -> None:
             "traceback": failure.traceback,
         }
     )
-
-
-def _connect(folder: Path, wait: float) -> socket.socket:
-    """Connect to the host's socket, which may come later when the two start as containers of one pod."""
-    deadline = time.monotonic() + wait
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    while True:
-        try:
-            sock.connect(str(folder / "socket"))
-        except (FileNotFoundError, ConnectionRefusedError):
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-        else:
-            return sock
 
 
 def _leave_with_the_host(connection: Connection, *, child: bool) -> None:

@@ -8,32 +8,27 @@
 Everything that the guest says is checked; it gives neither shapes nor sizes nor file names.
 """
 
-import logging
+import contextlib
 import os
+import secrets
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, Self
+from typing import Any, BinaryIO, Self
 
 from numpy.typing import DTypeLike, NDArray
 
-from kafka_ml_sandbox import bubblewrap
-from kafka_ml_sandbox.channel import ClosedError, Connection, ProtocolError
-from kafka_ml_sandbox.deaths import GuestError, out_of_memory, why_died, why_stopped
-from kafka_ml_sandbox.folder import environment as environment_of
-from kafka_ml_sandbox.folder import open_result, prepare, remove
+from kafka_ml_sandbox.connection import ClosedError, Connection, ProtocolError
+from kafka_ml_sandbox.container import Keeper
+from kafka_ml_sandbox.deaths import GuestError, death, reported, stopped
+from kafka_ml_sandbox.folder import empty, listen, open_result, prepare, remove
+from kafka_ml_sandbox.launch import Isolation, launch
 from kafka_ml_sandbox.limits import Limits
 from kafka_ml_sandbox.memory import SharedArray, allocate
-from kafka_ml_sandbox.process import GuestProcess, read_init, spawn
-from kafka_ml_sandbox.seccomp import open_program
+from kafka_ml_sandbox.process import Process
 
-logger = logging.getLogger(__name__)
-
-Isolation = Literal["bubblewrap", "limits only", "container"]
 OnMessage = Callable[[str, dict[str, Any]], None]
 
 _SEND_TIMEOUT = 30.0
@@ -42,14 +37,16 @@ _SEND_TIMEOUT = 30.0
 class Guest:
     """One guest process, started ahead of use. One request at a time; `tell` and `close` from any thread."""
 
-    def __init__(self, folder: Path, listener: socket.socket, isolation: Isolation, start_timeout: float) -> None:
-        """Use `start` or `attach`."""
+    def __init__(
+        self, folder: Path, listener: socket.socket, name: str, process: Process, isolation: Isolation, timeout: float
+    ) -> None:
+        """Use `start` or `attach`. `listener` is the socket `name` that the guest connects to."""
         self.folder = folder
         self.isolation: Isolation = isolation
         self._listener = listener
-        self._start_timeout = start_timeout
-        self._process: GuestProcess | None = None
-        self._on_output: Callable[[bytes], None] | None = None
+        self._socket = folder / "run" / name
+        self._start_timeout = timeout
+        self._process = process
         self._connection: Connection | None = None
         self._ready = False
         self._closed = False
@@ -93,34 +90,59 @@ class Guest:
             FileExistsError: the folder exists and is not empty.
         """
         folder = folder.absolute()
-        obstacle = bubblewrap.obstacle()
-        guest = cls(folder, prepare(folder), "limits only" if obstacle else "bubblewrap", start_timeout)
-        guest._on_output = on_output
-        seen = folder if obstacle else bubblewrap.GUEST_FOLDER
-        own_code = bubblewrap.code_of([__package__, module])
-        inner = [sys.executable, "-s", "-P", "-m", f"{__package__}.guest", module, "--folder", str(seen)]
-        for name in preload:
-            inner += ["--preload", name]
-        paths = [*(str(path.absolute()) for path in python_path), *(str(path.parent) for path in own_code)]
-        variables = environment_of(seen, paths, threads) | dict(environment or {})
+        prepare(folder)
+        listener = listen(folder / "run" / "socket")
         try:
-            if obstacle:
-                logger.warning("guests run with limits alone, they can read what this user can read: %s", obstacle)
-                spawned, init = spawn([*inner, "--child"], variables, folder / "scratch"), None
-            else:
-                visible = [*own_code, *readable, *python_path]
-                spawned, init = _spawn_isolated(inner, folder, variables, visible, start_timeout)
-        except OSError as error:
-            guest.close()
+            process, isolation = launch(
+                module,
+                folder,
+                preload=preload,
+                readable=readable,
+                python_path=python_path,
+                environment=environment or {},
+                threads=threads,
+                timeout=start_timeout,
+                on_output=on_output,
+            )
+        except (OSError, RuntimeError) as error:
+            listener.close()
+            remove(folder)
             raise GuestError("start", f"The machine can't start the model's process: {error}.") from error
-        guest._hold(spawned, init)
-        return guest
+        return cls(folder, listener, "socket", process, isolation, start_timeout)
 
     @classmethod
-    def attach(cls, folder: Path, *, start_timeout: float = 120) -> Self:
-        """Listen in `folder` for a guest that somebody else starts: another container that shares the folder's volume."""
-        folder = folder.absolute()
-        return cls(folder, prepare(folder, other_user=True), "container", start_timeout)
+    def attach(
+        cls,
+        module: str,
+        keeper: Keeper,
+        *,
+        preload: Sequence[str] = (),
+        threads: int | None = None,
+        start_timeout: float = 120,
+    ) -> Self:
+        """Have the guest started by the keeper, in the other container of this pod. Does not wait.
+
+        Args:
+            module: as for `start`; it is part of the other container's image.
+            keeper: which keeps no other guest at the moment. Its folder stays when the guest is closed.
+            preload: as for `start`.
+            threads: as for `start`; by default as many as the container has processors.
+            start_timeout: seconds until it must be ready, from the moment when the container is there.
+
+        Raises:
+            RuntimeError: the keeper has a guest that is not closed.
+        """
+        folder, name = keeper.folder, f"guest-{secrets.token_hex(8)}"
+        with contextlib.suppress(OSError):
+            empty(folder / "shared")
+        listener = listen(folder / "run" / name, other_user=True)
+        try:
+            process = keeper.start(module, preload, threads, name)
+        except BaseException:
+            listener.close()
+            (folder / "run" / name).unlink(missing_ok=True)
+            raise
+        return cls(folder, listener, name, process, "container", start_timeout)
 
     @property
     def shared(self) -> Path:
@@ -130,14 +152,12 @@ class Guest:
     @property
     def pid(self) -> int | None:
         """The process that this host started (bubblewrap's, if it is used); None for a guest in another container."""
-        return self._process.pid if self._process else None
+        return self._process.pid
 
     @property
     def alive(self) -> bool:
         """Whether it can be given a request."""
-        return not self._closed and (
-            self._process is None or (self._process.cause is None and self._process.status is None)
-        )
+        return not self._closed and self._process.cause is None and self._process.status is None
 
     def ready(self, timeout: float | None = None) -> None:
         """Wait until it has imported what it was asked to. Raises GuestError: "timeout" (and it is killed), "start"."""
@@ -173,8 +193,8 @@ class Guest:
                     raise ValueError("this guest already has other limits; start another guest")
                 if self._limits == limits:
                     limits = None
-                elif self._process:
-                    self._process.limit(limits, self._shared_bytes)
+                else:
+                    self._process.limit(limits)
                 self._limits = self._limits or limits
             self._requests += 1
             message: dict[str, object] = {"kind": "request", "id": self._requests, "name": name, "payload": payload}
@@ -215,6 +235,7 @@ class Guest:
         made = allocate(name, shape, dtype, self.shared, file, on_disk=on_disk, writable=writable)
         with self._state:
             self._arrays[name] = made.memory_bytes
+            self._process.share(sum(self._arrays.values()))
             connection = self._connection
             if connection is None:
                 self._unsent.append(made)
@@ -228,19 +249,16 @@ class Guest:
 
     def output(self) -> str:
         """What it printed so far: the beginning and the end of it."""
-        return self._process.output.text() if self._process else ""
+        return self._process.printed()
 
     def close(self) -> None:
-        """Kill whatever is left of the guest and remove its folder. Harmless when repeated."""
+        """Kill whatever is left of the guest and remove its folder, or what is in it if it is a pod's. Harmless when repeated."""
         with self._state:
             if self._closed:
                 return
             self._closed = True
         try:
-            if self._process:
-                self._process.bury()
-            elif self._connection:
-                self._connection.hang_up()
+            self._process.bury()
         finally:
             # A request in another thread notices that the guest is gone; only then may its socket go.
             with self._turn:
@@ -251,7 +269,7 @@ class Guest:
                 if made.descriptor is not None:
                     os.close(made.descriptor)
             self._unsent.clear()
-            remove(self.folder)
+            self._clear()
 
     def __enter__(self) -> Self:
         return self
@@ -259,23 +277,21 @@ class Guest:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _hold(self, spawned: "subprocess.Popen[bytes]", init: int | None) -> None:
-        self._process = GuestProcess(spawned, init, self.folder / "scratch", self._on_output)
-        if self.isolation == "bubblewrap" and init is None:
-            self._process.stop("closed")
-            self._process.wait()
-            output = self.output()
-            self.close()
-            raise GuestError("start", f"The model's process could not be started: {output.strip()}", output=output)
-
-    def _shared_bytes(self) -> int:
-        return sum(list(self._arrays.values()))
+    def _clear(self) -> None:
+        if self.isolation != "container":
+            remove(self.folder)
+            return
+        self._socket.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            empty(self.shared)
 
     def _be_ready(self, timeout: float) -> None:
         if self._closed:
             raise GuestError("closed", "This guest has been closed.")
         if self._ready:
             return
+        if not self._process.launched():
+            raise self._stopped("absent", None)
         deadline = time.monotonic() + timeout
         if self._connection is None:
             connection = Connection(self._accept(deadline, timeout))
@@ -300,14 +316,14 @@ class Guest:
                 connected, _ = self._listener.accept()
                 break
             except TimeoutError:
-                if self._process is not None and self._process.status is not None:
+                if self._process.status is not None:
                     raise self._death() from None
                 if time.monotonic() > deadline:
                     raise self._stopped("timeout", timeout) from None
             except OSError as error:
                 raise GuestError("closed", "This guest has been closed.") from error
         self._listener.close()
-        (self.folder / "socket").unlink(missing_ok=True)
+        self._socket.unlink(missing_ok=True)
         return connected
 
     def _exchange(
@@ -354,54 +370,36 @@ class Guest:
             raise self._broken(str(error)) from None
 
     def _reported(self, message: Mapping[str, Any]) -> GuestError:
-        """The error that the guest reported, in the types that it should have."""
-        match message:
-            case {"reason": "raised" | "exited" | "out_of_memory" as reason, "message": str(text)}:
-                pass
-            case _:
-                return self._broken("an unexpected message")
-        shown, line = message.get("traceback"), message.get("line")
-        return GuestError(
-            reason,
-            out_of_memory(self._limits) if reason == "out_of_memory" else text,
-            traceback=shown if isinstance(shown, str) else None,
-            line=line if isinstance(line, int) else None,
-            output=self.output(),
-        )
+        """The error that the guest reported."""
+        return reported(message, self._limits, self.output()) or self._broken("an unexpected message")
 
     def _broken(self, detail: str) -> GuestError:
         return self._stopped("protocol", None, detail)
 
     def _stopped(self, cause: str, timeout: float | None, detail: str = "") -> GuestError:
         """Kill the guest because of `cause`, and say so."""
-        if self._process:
-            self._process.stop(cause)
-            self._process.wait()
-            cause = self._process.cause or cause
-        elif self._connection:
-            self._connection.hang_up()
-        if cause == "timeout" and not self._ready:
-            message = f"The model's process was not ready within {timeout:g} seconds: the machine is too busy, or the time too short."
-            return GuestError("timeout", message, output=self.output())
-        return GuestError(cause, why_stopped(cause, self._limits, timeout, detail), output=self.output())
+        self._process.stop(cause)
+        self._process.wait()
+        return stopped(
+            self._process.cause or cause, self._limits, timeout, detail, ready=self._ready, output=self.output()
+        )
 
     def _death(self) -> GuestError:
         """Say how it ended, now that it hung up."""
-        if self._process is None:
-            return GuestError("exited", "The model's container ended; its state in the pod says why.")
-        status = self._process.wait()
+        process = self._process
+        status = process.wait()
         if status is None:
             return self._broken("it closed its connection and went on")
-        if self._process.cause is not None:
-            return self._stopped(self._process.cause, None)
-        output = self.output()
-        if not self._ready:
-            ending = (output.strip().splitlines() or [f"it ended with {status} and printed nothing"])[-1]
-            return GuestError("start", f"The model's process could not start: {ending}", output=output)
-        reason, message = why_died(
-            status, output, self._limits, kernel_out_of_memory=self._process.kernel_out_of_memory
+        if process.cause is not None:
+            return self._stopped(process.cause, None)
+        return death(
+            status,
+            self.output(),
+            self._limits,
+            ready=self._ready,
+            lost=process.lost,
+            kernel_out_of_memory=process.kernel_out_of_memory,
         )
-        return GuestError(reason, message, output=output)
 
     def _announce(self, connection: Connection, made: SharedArray) -> None:
         try:
@@ -413,22 +411,3 @@ class Guest:
         finally:
             if made.descriptor is not None:
                 os.close(made.descriptor)
-
-
-def _spawn_isolated(
-    inner: Sequence[str], folder: Path, variables: Mapping[str, str], visible: Sequence[Path], timeout: float
-) -> "tuple[subprocess.Popen[bytes], int | None]":
-    """Start `inner` under bubblewrap; with the first process of its pid namespace, None when it failed. Raises OSError."""
-    told, tell = os.pipe()
-    try:
-        refused = open_program()
-        passed = [tell] if refused is None else [tell, refused]
-        try:
-            command = bubblewrap.command([*inner, "--own-namespace"], folder, variables, visible, tell, refused)
-            spawned = spawn(command, {}, folder, passed)
-        finally:
-            for descriptor in passed:
-                os.close(descriptor)
-        return spawned, read_init(told, timeout)
-    finally:
-        os.close(told)

@@ -45,8 +45,8 @@ def tree(root: int) -> list[psutil.Process]:
     return found
 
 
-def measure(root: int, *, precise: bool = False) -> Usage:
-    """What the tree under `root` uses.
+def measure(root: int, *, precise: bool = False, without_root: bool = False) -> Usage:
+    """What the tree under `root` uses, `root` itself included unless `without_root`.
 
     Memory is anonymous and shared memory, not file pages. Unless `precise`, pages that forked processes share count once for
     each: cheap, and never too low. Precise is the proportional set size, which takes the kernel milliseconds a gigabyte.
@@ -56,6 +56,8 @@ def measure(root: int, *, precise: bool = False) -> Usage:
     """
     memory, cpu, threads, pids = 0, 0.0, 0, []
     for process in tree(root):
+        if without_root and process.pid == root:
+            continue
         try:
             with process.oneshot():
                 times = process.cpu_times()
@@ -125,12 +127,14 @@ def folder_bytes(folder: Path, entries: int = 20_000) -> int:
 
 
 def kernel_kills() -> int:
-    """How many processes the kernel has killed for memory since it started; 0 where it doesn't tell."""
-    try:
-        lines = Path("/proc/vmstat").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
+    """How many processes the kernel has killed for memory: in this container, else on this machine; 0 where it doesn't tell."""
+    for path in (Path("/sys/fs/cgroup/memory.events"), Path("/proc/vmstat")):
+        try:
+            lines = path.read_text().splitlines()
+        except OSError:
+            continue
+        return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
+    return 0
 
 
 def _memory(process: psutil.Process, *, precise: bool) -> int:
