@@ -2,11 +2,13 @@
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -93,6 +95,29 @@ def test_a_training_that_is_told_to_stop_keeps_the_model_of_its_last_epoch(bench
     stopped = next(e for e in bench.events(spec.event_key, since) if isinstance(e, TrainingStopped))
     assert stopped.epochs_done >= 1
     assert stopped.training_metrics["loss"] > 0
+    assert bench.store.size(str(stopped.model_object)) == stopped.model_bytes
+
+
+def test_in_a_pod_a_file_asks_to_stop_and_a_signal_alone_leaves_the_work_to_another(
+    bench: Any, sent: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "stop"
+    file.write_text("")
+    spec, since = bench.spec(sent, fit="epochs=100000"), bench.ends_of_events()
+    with bench.host(spec, KAFKA_ML_TRAINER_STOP_FILE=str(file)) as host:
+        bench.wait_for(EpochFinished, spec.event_key, since, seconds=150)
+        host.send_signal(signal.SIGTERM)
+        host.communicate(timeout=60)
+    assert host.returncode == os.EX_TEMPFAIL
+    assert not any(isinstance(event, TrainingStopped) for event in bench.events(spec.event_key, since))
+
+    since = bench.ends_of_events()
+    with bench.host(spec, KAFKA_ML_TRAINER_STOP_FILE=str(file)) as host:
+        bench.wait_for(EpochFinished, spec.event_key, since, seconds=150)
+        file.write_text("asked")
+        host.communicate(timeout=60)
+    assert host.returncode == 0
+    stopped = next(e for e in bench.events(spec.event_key, since) if isinstance(e, TrainingStopped))
     assert bench.store.size(str(stopped.model_object)) == stopped.model_bytes
 
 

@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     configure("trainer")
     settings, stop = TrainerSettings(), Stop()
-    stop.leave_at_signal()
+    stop.leave_at_signal(os.EX_TEMPFAIL if options.assignment else 0)
     with (
         fresh_folder(settings.work_folder) as folder,
         Guest.start(
@@ -56,7 +56,10 @@ def main(arguments: list[str] | None = None) -> int:
         line = options.assignment.read_bytes() if options.assignment else sys.stdin.buffer.readline()
         if not line.strip():
             return 0
-        stop.note_signal()
+        if settings.stop_file is not None:
+            stop.note_file(settings.stop_file)
+        else:
+            stop.note_signal()
         try:
             assignment = Assignment.model_validate_json(line)
         except ValidationError as error:

@@ -21,6 +21,10 @@ class TrainerSettings(BaseSettings):
         validation_alias="KAFKA_ML_MODEL_LOG",
         description="file for what the model's code prints; none when unset",
     )
+    stop_file: Path | None = Field(
+        None,
+        description="words in it ask the work to stop, instead of SIGTERM, which then leaves it for another process",
+    )
     patience_seconds: float = Field(
         150, gt=0, description="how long Kafka may give nothing before the work is given up"
     )

@@ -1,11 +1,17 @@
-"""Stopping: SIGTERM asks the work to end well, within seconds."""
+"""Stopping: SIGTERM asks the work to end well, within seconds.
+
+In a pod SIGTERM may as well mean that its node is drained, and the work shall go on elsewhere. There a file says that somebody wants it
+stopped, and a signal alone ends the process without an outcome.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 import structlog
@@ -17,6 +23,7 @@ from kafka_ml_trainer.problems import Stopped
 log = structlog.get_logger(__name__)
 
 _REPEAT_SECONDS = 0.2
+_LOOK_SECONDS = 0.5
 
 
 class Stop:
@@ -44,11 +51,11 @@ class Stop:
         """Wait until it is asked to, or for so long; whether it was."""
         return self._asked.wait(seconds)
 
-    def leave_at_signal(self) -> None:
-        """From now on SIGTERM and SIGINT end the process at once: it has no work yet."""
+    def leave_at_signal(self, code: int = 0) -> None:
+        """From now on SIGTERM and SIGINT end the process at once, with this exit code."""
 
         def leave(number: int, frame: FrameType | None) -> None:
-            raise SystemExit(0)
+            raise SystemExit(code)
 
         signal.signal(signal.SIGTERM, leave)
         signal.signal(signal.SIGINT, leave)
@@ -61,6 +68,20 @@ class Stop:
 
         signal.signal(signal.SIGTERM, note)
         signal.signal(signal.SIGINT, note)
+
+    def note_file(self, file: Path) -> None:
+        """From now on the work is asked to stop by words in `file`, and a signal leaves it for another process to do."""
+        self.leave_at_signal(os.EX_TEMPFAIL)
+
+        def look() -> None:
+            while not self._asked.wait(_LOOK_SECONDS):
+                try:
+                    if file.read_bytes().strip():
+                        self.ask()
+                except OSError:  # it is replaced whole, but may be missing at first
+                    continue
+
+        threading.Thread(target=look, name="stop-file", daemon=True).start()
 
     @contextmanager
     def passed_on(self, guest: Guest, patience_seconds: float) -> Iterator[None]:

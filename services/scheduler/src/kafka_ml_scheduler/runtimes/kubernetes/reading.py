@@ -94,18 +94,26 @@ def is_finished(job: Object) -> bool:
     return _condition(job, "Complete") is not None or _condition(job, "Failed") is not None
 
 
-def run_of_job(job: Object, assignment: Assignment, pods: Sequence[Object], refused: str | None = None) -> Run:
+def run_of_job(
+    job: Object,
+    assignment: Assignment,
+    pods: Sequence[Object],
+    *,
+    vanished: Sequence[Object] = (),
+    refused: str | None = None,
+) -> Run:
     """A Job as a run.
 
     Args:
         job: as the cluster has it.
         assignment: what it is for.
-        pods: of the Job, those included that were seen before they vanished.
+        pods: of the Job.
+        vanished: more of its pods, as they were seen last.
         refused: why the cluster makes no pod for it, if it said so.
     """
     tries = int(annotation(job, names.TRIES) or 1)
     made_at = created(job)
-    stays = [stay_of(pod) for pod in sorted(pods, key=created)]
+    stays = [_last_of(pod) for pod in vanished] + [stay_of(pod) for pod in sorted(pods, key=created)]
     stay = stays[-1] if stays else None
     stop = stop_of(job)
 
@@ -130,10 +138,7 @@ def run_of_job(job: Object, assignment: Assignment, pods: Sequence[Object], refu
     if is_finished(job):
         if _condition(job, "Complete") is not None:
             return run(Phase.ENDED, ended_at=_finished_at(job) or made_at, ending=Ending.DONE)
-        deleted = Failure(
-            code="pod_deleted", message="Its pod was deleted, or its node was removed; it will be tried again."
-        )
-        return run(Phase.ENDED, ended_at=_finished_at(job) or made_at, ending=Ending.TEMPORARY, failure=deleted)
+        return run(Phase.ENDED, ended_at=_finished_at(job) or made_at, ending=Ending.TEMPORARY, failure=_pod_deleted())
     if stay is not None and stay.running:
         return run(Phase.RUNNING)
     hindrance = stay.failure if stay is not None else None
@@ -142,7 +147,7 @@ def run_of_job(job: Object, assignment: Assignment, pods: Sequence[Object], refu
     return run(Phase.PENDING, failure=hindrance)
 
 
-def run_of_set(found: Object, assignment: Assignment, pods: Sequence[Object], refused: str | None = None) -> Run:
+def run_of_set(found: Object, assignment: Assignment, pods: Sequence[Object], *, refused: str | None = None) -> Run:
     """A StatefulSet as one run that stands for all of its replicas."""
     spec = assignment.spec
     assert isinstance(spec, InferenceSpec)  # noqa: S101 - nothing else becomes a StatefulSet
@@ -185,6 +190,19 @@ def stay_of(pod: Object) -> Stay:
         failure = _why_not_ready(states)
         return Stay(True, seconds(host["running"].get("startedAt")), failure=failure)
     return Stay(False, failure=_why_waiting(pod, states))
+
+
+def _last_of(pod: Object) -> Stay:
+    """How a pod that is gone ended; it may have had no time to say so."""
+    stay = stay_of(pod)
+    if stay.ended:
+        return stay
+    ended_at = seconds(pod["metadata"].get("deletionTimestamp")) or created(pod)
+    return Stay(False, stay.started_at, ended_at, None, _pod_deleted(), drained=True)
+
+
+def _pod_deleted() -> Failure:
+    return Failure(code="pod_deleted", message="Its pod was deleted, or its node was removed; it will be tried again.")
 
 
 def _ending(stay: Stay) -> tuple[Ending, Failure | None]:
@@ -257,9 +275,8 @@ def _why_not_ready(states: Mapping[str, Object]) -> Failure | None:
 def _why_waiting(pod: Object, states: Mapping[str, Object]) -> Failure | None:
     scheduled = _condition(pod, "PodScheduled", status="False")
     if scheduled is not None:
-        return Failure(
-            code="unschedulable", message=f"No node can run it now: {_sentence(str(scheduled.get('message') or ''))}"
-        )
+        why = str(scheduled.get("message") or "").partition(" no new claims")[0].partition(" preemption:")[0]
+        return Failure(code="unschedulable", message=f"No node can run it now: {_sentence(why)}")
     for name, part in ((names.HOST, "host"), (names.GUEST, "model")):
         failure = _why_container_waits(states.get(name) or {}, part)
         if failure is not None:
@@ -271,7 +288,9 @@ def _why_container_waits(entry: Object, part: str) -> Failure | None:
     waiting = (entry.get("state") or {}).get("waiting") or {}
     reason, message = str(waiting.get("reason") or ""), _sentence(str(waiting.get("message") or ""))
     if reason in _IMAGE:
-        text = f"The image {entry.get('image')} can't be fetched ({reason}). {message} See that it exists, and that the cluster may pull it."
+        # The cluster's words alternate with its pauses; only their end says why.
+        why = _sentence(message.rstrip(".").rpartition(": ")[2])
+        text = f"The image {entry.get('image')} can't be fetched: {why} See that it exists, and that the cluster may pull it."
         return Failure(code="image_not_found", message=text)
     if reason in _CONFIGURATION:
         return Failure(

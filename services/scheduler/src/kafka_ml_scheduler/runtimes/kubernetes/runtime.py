@@ -126,14 +126,19 @@ class KubernetesRuntime:
             uid = job["metadata"]["uid"]
             assignment = self._assignment_of(job)
             if assignment is not None:
-                seen = [*self._vanished.get(uid, ()), *pods[uid]]
-                run = reading.run_of_job(job, assignment, seen, self._refusals.get(uid))
+                run = reading.run_of_job(
+                    job,
+                    assignment,
+                    pods[uid],
+                    vanished=self._vanished.get(uid, ()),
+                    refused=self._refusals.get(uid),
+                )
                 runs[run.workload_id] = run
         for found in self._sets.objects.values():
             uid = found["metadata"]["uid"]
             assignment = self._assignment_of(found)
             if assignment is not None:
-                run = reading.run_of_set(found, assignment, pods[uid], self._refusals.get(uid))
+                run = reading.run_of_set(found, assignment, pods[uid], refused=self._refusals.get(uid))
                 runs[run.workload_id] = run
         return list(runs.values())
 
