@@ -121,6 +121,14 @@ class Cluster:
         finally:
             response.close()
 
+    async def serves(self, kind: Kind) -> bool:
+        """Whether the cluster knows the kind at all."""
+        try:
+            await self._ask("GET", kind.prefix)
+        except NotFoundError:
+            return False
+        return True
+
     async def get(self, kind: Kind, name: str) -> Object:
         """One object."""
         return await self._ask("GET", kind.path(self._namespace, name))

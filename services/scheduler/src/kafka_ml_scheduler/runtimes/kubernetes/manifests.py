@@ -66,8 +66,8 @@ def job(assignment: Assignment, tries: int, limit_seconds: float | None, setting
     }
 
 
-def stateful_set(assignment: Assignment, settings: KubernetesSettings) -> Manifest:
-    """The StatefulSet of an inference.
+def stateful_set(assignment: Assignment, settings: KubernetesSettings, *, scaled: bool) -> Manifest:
+    """The StatefulSet of an inference; `scaled`: something else says how many replicas it has.
 
     Its pods have numbers that stay, and so have their transactions in Kafka: a pod that takes another's place ends what that left open.
 
@@ -79,11 +79,18 @@ def stateful_set(assignment: Assignment, settings: KubernetesSettings) -> Manife
     # How many replicas there are doesn't concern a replica; left as it was, scaling would restart them all.
     template = assignment.model_copy(update={"spec": spec.model_copy(update={"replicas": 1})})
     name = names.set_name(settings.instance, spec.workload_id)
-    scale = {} if spec.settings.autoscaling is not None else {"replicas": spec.replicas}
+    scale = {} if scaled else {"replicas": spec.replicas}
+    metadata = _metadata(name, spec, settings)
+    if spec.settings.autoscaling is not None and not scaled:
+        note = (
+            f"It keeps {spec.replicas} replicas, as this cluster has no KEDA, which scales by lag. "
+            "Install KEDA and deploy it again, or leave autoscaling out."
+        )
+        metadata["annotations"] = {names.NOT_SCALED: note}
     return {
         "apiVersion": "apps/v1",
         "kind": "StatefulSet",
-        "metadata": _metadata(name, spec, settings),
+        "metadata": metadata,
         "spec": {
             **scale,
             "serviceName": name,

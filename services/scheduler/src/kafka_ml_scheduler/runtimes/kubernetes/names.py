@@ -11,6 +11,8 @@ STOP = f"{GROUP}/stop"
 """Annotation of a Job that was asked to stop (a StopRecord), and of its pods, whose hosts find it in a file."""
 OVER = f"{GROUP}/over"
 """Annotation of a Job that nobody waits for any more; it is kept for its log."""
+NOT_SCALED = f"{GROUP}/not-scaled"
+"""Annotation of an inference's StatefulSet: why it does not scale, though it should."""
 
 MANAGER = "kafka-ml-scheduler"
 HOST, GUEST = "host", "guest"

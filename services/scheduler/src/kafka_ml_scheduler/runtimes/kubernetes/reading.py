@@ -155,6 +155,8 @@ def run_of_set(found: Object, assignment: Assignment, pods: Sequence[Object], *,
     made_at = created(found)
     stays = [stay_of(pod) for pod in pods if "deletionTimestamp" not in pod["metadata"]]
     failures = [stay.failure for stay in stays if stay.failure is not None]
+    if (note := annotation(found, names.NOT_SCALED)) is not None:
+        failures.append(Failure(code="not_scaled", message=note))
     if not stays and refused is not None and replicas:
         failures = [Failure(code="refused", message=f"The cluster refuses its pods: {refused}")]
     return Run(

@@ -222,18 +222,14 @@ class KubernetesRuntime:
             raise UnavailableError(f"The Job {name} of an earlier try is removed first.") from error
 
     async def _apply_set(self, assignment: Assignment, spec: InferenceSpec) -> None:
-        manifest = manifests.stateful_set(assignment, self._settings)
+        scaled = spec.settings.autoscaling is not None and await self._cluster.serves(SCALED_OBJECT)
+        manifest = manifests.stateful_set(assignment, self._settings, scaled=scaled)
         made = await self._cluster.apply(STATEFUL_SET, manifests.with_owner(manifest, self._owner))
         self._sets.take("MODIFIED", made)
-        log.info("applied", workload_id=spec.workload_id, replicas=spec.replicas)
+        log.info("applied", workload_id=spec.workload_id, replicas=spec.replicas, scaled=scaled)
         scaling = manifests.scaled_object(spec, self._bootstrap_servers, made["metadata"]["uid"], self._settings)
-        try:
-            if scaling is not None:
-                await self._cluster.apply(SCALED_OBJECT, scaling)
-        except NotFoundError as error:
-            raise InvalidError(
-                "This cluster has no KEDA, which scales by lag.", advice="Install it, or leave autoscaling out."
-            ) from error
+        if scaling is not None and scaled:
+            await self._cluster.apply(SCALED_OBJECT, scaling)
 
     async def _change_job(self, job: Object, change: Object) -> None:
         with contextlib.suppress(NotFoundError):
