@@ -33,6 +33,9 @@ _HOST_MEMORY_MB = 512
 _GUEST_MEMORY_MB = 192
 """Beyond what the model may use: the process that watches it, and room for the watch to act before the kernel does."""
 _SCRATCH_GIB = 4
+_VALIDATION_MEMORY_MB = ValidationSpec.model_fields["memory_mb"].default
+
+VALIDATOR_PORT = 8082
 
 
 def job(assignment: Assignment, tries: int, limit_seconds: float | None, settings: KubernetesSettings) -> Manifest:
@@ -136,6 +139,45 @@ def scaled_object(
     }
 
 
+def validators(settings: KubernetesSettings) -> Manifest:
+    """The Deployment of pods that wait for validations."""
+    labels = names.validator_labels(settings.instance)
+    host = _container(names.HOST, settings.trainer_image, settings) | {
+        "args": ["--serve", str(VALIDATOR_PORT)],
+        "env": _guest_variables(),
+        "envFrom": _credentials(settings),
+        "ports": [{"name": "http", "containerPort": VALIDATOR_PORT}],
+        "readinessProbe": {"httpGet": {"path": "/readyz", "port": "http"}, "periodSeconds": 2, "timeoutSeconds": 2},
+        "livenessProbe": {"httpGet": {"path": "/livez", "port": "http"}, "periodSeconds": 10, "failureThreshold": 6},
+        "resources": {"requests": {"cpu": "100m", "memory": "192Mi"}, "limits": {"memory": f"{_HOST_MEMORY_MB}Mi"}},
+        "volumeMounts": _host_mounts(settings),
+    }
+    guest = _guest(Placement(), _VALIDATION_MEMORY_MB, settings)
+    # While it waits it needs a third of what a model may use.
+    guest["resources"]["requests"]["memory"] = "768Mi"
+    pod = _pod_around([host, guest], Placement(), settings)
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {
+            "name": names.validator_name(settings.instance),
+            "namespace": settings.namespace,
+            "labels": labels,
+        },
+        "spec": {
+            "replicas": settings.warm_validators,
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {
+                    "labels": labels,
+                    "annotations": {"kubectl.kubernetes.io/default-container": names.HOST},
+                },
+                "spec": pod,
+            },
+        },
+    }
+
+
 def _metadata(name: str, spec: Spec, settings: KubernetesSettings) -> Manifest:
     return {"name": name, "namespace": settings.namespace, "labels": names.labels(settings.instance, spec.workload_id)}
 
@@ -157,7 +199,13 @@ def _template(assignment: Assignment, pod: Manifest, settings: KubernetesSetting
 
 
 def _pod(assignment: Assignment, settings: KubernetesSettings) -> Manifest:
-    placement = placement_of(assignment.spec)
+    spec = assignment.spec
+    placement = placement_of(spec)
+    containers = [_host(assignment, settings), _guest(placement, memory_mb(spec), settings)]
+    return _pod_around(containers, placement, settings)
+
+
+def _pod_around(containers: list[Manifest], placement: Placement, settings: KubernetesSettings) -> Manifest:
     optional = {
         "nodeSelector": settings.node_selector | placement.node_selector,
         "imagePullSecrets": [{"name": name} for name in settings.image_pull_secrets],
@@ -175,7 +223,7 @@ def _pod(assignment: Assignment, settings: KubernetesSettings) -> Manifest:
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "tolerations": _tolerations(placement, settings),
-        "containers": [_host(assignment, settings), _guest(assignment.spec, placement, settings)],
+        "containers": containers,
         "volumes": _volumes(settings),
         **{name: value for name, value in optional.items() if value},
     }
@@ -225,31 +273,42 @@ def _host(assignment: Assignment, settings: KubernetesSettings) -> Manifest:
     memory = _HOST_MEMORY_MB + memory_mb(spec) // 2
     container = _container(names.HOST, settings.inferer_image if is_inference else settings.trainer_image, settings) | {
         "args": ["--assignment", f"{ASSIGNMENT_FOLDER}/assignment.json"],
-        "env": [
-            {"name": "KAFKA_ML_GUEST_FOLDER", "value": GUEST_FOLDER},
-            {"name": "KAFKA_ML_WORK_FOLDER", "value": WORK_FOLDER},
-            *(_inferer_variables() if is_inference else _trainer_variables()),
-        ],
-        "envFrom": [
-            *({"configMapRef": {"name": name}} for name in settings.host_config_maps),
-            *({"secretRef": {"name": name}} for name in settings.host_secrets),
-        ],
+        "env": [*_guest_variables(), *(_inferer_variables() if is_inference else _trainer_variables())],
+        "envFrom": _credentials(settings),
         "resources": {"requests": {"cpu": "100m", "memory": "192Mi"}, "limits": {"memory": f"{memory}Mi"}},
-        "volumeMounts": [
-            {"name": "assignment", "mountPath": ASSIGNMENT_FOLDER, "readOnly": True},
-            *_shared_mounts(read_only=()),
-            {"name": "work", "mountPath": WORK_FOLDER},
-            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
-            *(
-                {"name": f"files-{number}", "mountPath": path, "readOnly": True}
-                for number, path in enumerate(settings.host_secret_files.values())
-            ),
-        ],
+        "volumeMounts": _host_mounts(settings),
     }
     if is_inference:
         probe = {"exec": {"command": ["test", "-e", READY_FILE]}, "periodSeconds": 2}
         container["readinessProbe"] = probe
     return container
+
+
+def _host_mounts(settings: KubernetesSettings) -> list[Manifest]:
+    return [
+        {"name": "assignment", "mountPath": ASSIGNMENT_FOLDER, "readOnly": True},
+        *_shared_mounts(read_only=()),
+        {"name": "work", "mountPath": WORK_FOLDER},
+        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
+        *(
+            {"name": f"files-{number}", "mountPath": path, "readOnly": True}
+            for number, path in enumerate(settings.host_secret_files.values())
+        ),
+    ]
+
+
+def _credentials(settings: KubernetesSettings) -> list[Manifest]:
+    return [
+        *({"configMapRef": {"name": name}} for name in settings.host_config_maps),
+        *({"secretRef": {"name": name}} for name in settings.host_secrets),
+    ]
+
+
+def _guest_variables() -> list[Manifest]:
+    return [
+        {"name": "KAFKA_ML_GUEST_FOLDER", "value": GUEST_FOLDER},
+        {"name": "KAFKA_ML_WORK_FOLDER", "value": WORK_FOLDER},
+    ]
 
 
 def _inferer_variables() -> list[Manifest]:
@@ -265,14 +324,14 @@ def _trainer_variables() -> list[Manifest]:
     return [{"name": "KAFKA_ML_TRAINER_STOP_FILE", "value": f"{ASSIGNMENT_FOLDER}/stop"}]
 
 
-def _guest(spec: Spec, placement: Placement, settings: KubernetesSettings) -> Manifest:
+def _guest(placement: Placement, model_mb: int, settings: KubernetesSettings) -> Manifest:
     image = settings.guest_images.get(placement.framework)
     if image is None:
         known = ", ".join(sorted(settings.guest_images))
         raise InvalidError(
             f"There is no image for the framework {placement.framework}.", advice=f"Choose one of: {known}."
         )
-    memory = f"{memory_mb(spec) + _GUEST_MEMORY_MB}Mi"
+    memory = f"{model_mb + _GUEST_MEMORY_MB}Mi"
     limits: Manifest = {"memory": memory}
     requests: Manifest = {"memory": memory, "cpu": "250m"}
     if placement.cpus is not None:

@@ -16,6 +16,8 @@ NOT_SCALED = f"{GROUP}/not-scaled"
 
 MANAGER = "kafka-ml-scheduler"
 HOST, GUEST = "host", "guest"
+VALIDATOR = "validator"
+"""Component of the pods that wait for validations."""
 
 _PREFIX = 24
 
@@ -48,6 +50,16 @@ def set_name(instance: str, workload_id: str) -> str:
 def job_name(instance: str, workload_id: str, attempt: int, tries: int) -> str:
     """Name of the Job for one try of a training or validation: the same each time, so that no try can be there twice."""
     return f"{_prefix(instance)}-{workload_id}-{attempt}-{tries}"
+
+
+def validator_name(instance: str) -> str:
+    """Name of the Deployment of validators."""
+    return f"{_prefix(instance)}-{VALIDATOR}"
+
+
+def validator_labels(instance: str) -> dict[str, str]:
+    """Labels of the validators."""
+    return own(instance) | {"app.kubernetes.io/name": "kafka-ml-workload", "app.kubernetes.io/component": VALIDATOR}
 
 
 def _prefix(instance: str) -> str:

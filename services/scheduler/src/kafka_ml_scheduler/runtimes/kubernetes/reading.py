@@ -91,7 +91,7 @@ def is_over(job: Object) -> bool:
 
 def is_finished(job: Object) -> bool:
     """Whether the cluster does nothing more for the Job."""
-    return _condition(job, "Complete") is not None or _condition(job, "Failed") is not None
+    return condition(job, "Complete") is not None or condition(job, "Failed") is not None
 
 
 def run_of_job(
@@ -136,7 +136,7 @@ def run_of_job(
         ending, failure = _ending(stay)
         return run(Phase.ENDED, ended_at=stay.ended_at, ending=ending, failure=failure)
     if is_finished(job):
-        if _condition(job, "Complete") is not None:
+        if condition(job, "Complete") is not None:
             return run(Phase.ENDED, ended_at=_finished_at(job) or made_at, ending=Ending.DONE)
         return run(Phase.ENDED, ended_at=_finished_at(job) or made_at, ending=Ending.TEMPORARY, failure=_pod_deleted())
     if stay is not None and stay.running:
@@ -176,7 +176,7 @@ def stay_of(pod: Object) -> Stay:
     status = pod.get("status") or {}
     states = {entry["name"]: entry for entry in status.get("containerStatuses") or []}
     host = (states.get(names.HOST) or {}).get("state") or {}
-    disruption = _condition(pod, "DisruptionTarget") or {}
+    disruption = condition(pod, "DisruptionTarget") or {}
     drained = _DRAINED.get(disruption.get("reason", ""))
     if "terminated" in host and not _will_restart(pod):
         ended = host["terminated"]
@@ -275,7 +275,7 @@ def _why_not_ready(states: Mapping[str, Object]) -> Failure | None:
 
 
 def _why_waiting(pod: Object, states: Mapping[str, Object]) -> Failure | None:
-    scheduled = _condition(pod, "PodScheduled", status="False")
+    scheduled = condition(pod, "PodScheduled", status="False")
     if scheduled is not None:
         why = str(scheduled.get("message") or "").partition(" no new claims")[0].partition(" preemption:")[0]
         return Failure(code="unschedulable", message=f"No node can run it now: {_sentence(why)}")
@@ -308,7 +308,8 @@ def _why_container_waits(entry: Object, part: str) -> Failure | None:
     return None
 
 
-def _condition(found: Object, kind: str, status: str = "True") -> Object | None:
+def condition(found: Object, kind: str, status: str = "True") -> Object | None:
+    """The condition of a kind, if the object has it with that status."""
     for entry in (found.get("status") or {}).get("conditions") or []:
         if entry.get("type") == kind and entry.get("status") == status:
             return dict(entry)
@@ -317,7 +318,7 @@ def _condition(found: Object, kind: str, status: str = "True") -> Object | None:
 
 def _finished_at(job: Object) -> float | None:
     for kind in ("Complete", "Failed"):
-        if (found := _condition(job, kind)) is not None:
+        if (found := condition(job, kind)) is not None:
             return seconds(found.get("lastTransitionTime"))
     return None
 

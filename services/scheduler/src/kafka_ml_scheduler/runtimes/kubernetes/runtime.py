@@ -17,7 +17,7 @@ from prometheus_client import Counter
 
 from kafka_ml_common.errors import ConflictError, InvalidError, KafkaMLError, NotFoundError, UnavailableError
 from kafka_ml_common.messages import Failure
-from kafka_ml_common.workloads import Assignment, InferenceSpec
+from kafka_ml_common.workloads import Assignment, InferenceSpec, ValidationSpec
 from kafka_ml_scheduler.plan import time_limit
 from kafka_ml_scheduler.runtimes.base import LOG_ANSWER_BYTES, Ending, Part, Phase, Run, Spec
 from kafka_ml_scheduler.runtimes.kubernetes import manifests, names, reading
@@ -33,6 +33,7 @@ from kafka_ml_scheduler.runtimes.kubernetes.cluster import (
 from kafka_ml_scheduler.runtimes.kubernetes.mirror import Mirror
 from kafka_ml_scheduler.runtimes.kubernetes.reading import StopRecord
 from kafka_ml_scheduler.runtimes.kubernetes.settings import KubernetesSettings
+from kafka_ml_scheduler.runtimes.kubernetes.validators import Validators, is_validator
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +42,7 @@ Object = dict[str, Any]
 _TICK_SECONDS = 1.0
 _REFUSAL_AFTER_SECONDS = 5.0
 """How long an object may have no pods before we ask why."""
+_VALIDATORS_SECONDS = 60.0
 _LOST_SECONDS = 20.0
 """How long a pod may take to end on a node that does not answer, before it is given up."""
 
@@ -76,6 +78,9 @@ class KubernetesRuntime:
         """By the uid of their object: its assignment as text and as read, as reading takes time."""
         self._unacceptable: dict[str, Run] = {}
         """By workload: what no object can be made for."""
+        token = settings.validator_token
+        self._validators = Validators(token.get_secret_value() if token is not None else None, self.changed.set)
+        self._validators_kept_at = float("-inf")
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
@@ -99,7 +104,7 @@ class KubernetesRuntime:
 
     async def tend(self) -> None:
         while True:
-            for what in (self._tend_stopping, self._ask_for_refusals, self._give_up_lost_pods):
+            for what in (self._keep_validators, self._tend_stopping, self._ask_for_refusals, self._give_up_lost_pods):
                 await _patiently(what)
             self._drop_what_is_gone()
             await asyncio.sleep(_TICK_SECONDS)
@@ -114,6 +119,7 @@ class KubernetesRuntime:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._validators.close()
         await self._cluster.__aexit__(None, None, None)
 
     def observe(self) -> list[Run]:
@@ -121,7 +127,7 @@ class KubernetesRuntime:
         for pod in self._pods.objects.values():
             for owner in pod["metadata"].get("ownerReferences") or []:
                 pods[owner["uid"]].append(pod)
-        runs = {run.workload_id: run for run in self._unacceptable.values()}
+        runs = {run.workload_id: run for run in self._unacceptable.values()} | self._validators.runs
         for job in self._current_jobs().values():
             uid = job["metadata"]["uid"]
             assignment = self._assignment_of(job)
@@ -148,6 +154,8 @@ class KubernetesRuntime:
         try:
             if isinstance(spec, InferenceSpec):
                 await self._apply_set(assignment, spec)
+            elif isinstance(spec, ValidationSpec) and self._validators.start(assignment, tries, self._validator_pods()):
+                self.changed.set()
             else:
                 await self._create_job(assignment, tries)
         except InvalidError as error:
@@ -157,6 +165,8 @@ class KubernetesRuntime:
 
     async def stop(self, workload_id: str, replica: int, *, overdue: Failure | None = None) -> None:
         self._unacceptable.pop(workload_id, None)
+        if self._validators.stop(workload_id):
+            return
         found = self._sets.objects.get(names.set_name(self._settings.instance, workload_id))
         if found is not None:
             log.info("stopping", workload_id=workload_id)
@@ -177,6 +187,7 @@ class KubernetesRuntime:
 
     async def forget(self, workload_id: str, replica: int) -> None:
         self._unacceptable.pop(workload_id, None)
+        self._validators.forget(workload_id)
         for job in self._jobs_of(workload_id):
             if reading.is_finished(job):
                 await self._change_job(job, {"metadata": {"annotations": {names.OVER: "true"}}})
@@ -198,6 +209,16 @@ class KubernetesRuntime:
             return await self._cluster.log(newest["metadata"]["name"], container, lines, LOG_ANSWER_BYTES)
         except InvalidError as error:  # the container waits to start
             raise NotFoundError(f"There is no log of {workload_id} yet: {error}") from error
+
+    def _validator_pods(self) -> list[Object]:
+        return [pod for pod in self._pods.objects.values() if is_validator(pod)]
+
+    async def _keep_validators(self) -> None:
+        """Have as many of them as the settings say; a new scheduler brings the new image."""
+        if time.monotonic() < self._validators_kept_at + _VALIDATORS_SECONDS:
+            return
+        await self._cluster.apply(DEPLOYMENT, manifests.with_owner(manifests.validators(self._settings), self._owner))
+        self._validators_kept_at = time.monotonic()
 
     async def _create_job(self, assignment: Assignment, tries: int) -> None:
         spec = assignment.spec

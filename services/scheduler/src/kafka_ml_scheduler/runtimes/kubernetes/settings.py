@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, SecretStr, StringConstraints, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from kafka_ml_common.placement import Toleration
@@ -46,6 +46,10 @@ class KubernetesSettings(BaseSettings):
     tolerations: tuple[Toleration, ...] = ()
     runtime_class: str | None = Field(None, description="such as gvisor: a stronger wall around models")
     priority_class: str | None = None
+    warm_validators: int = Field(1, ge=0, description="pods that wait to check code; without, each check starts a pod")
+    validator_token: SecretStr | None = Field(
+        None, description="what they ask for; the same as KAFKA_ML_TRAINER_TOKEN in the hosts' Secrets"
+    )
     job_ttl_seconds: int = Field(3600, ge=0, description="how long a Job that has ended is kept, for its log")
 
     lease: str | None = Field(
