@@ -41,6 +41,24 @@ def test_models_and_configurations_by_command(user: User, tmp_path: Path) -> Non
     assert "stopped" in run(user, "deployments", "wait", str(deployment["id"]))
 
 
+def test_what_a_model_prints_is_shown_by_command(user: User, tmp_path: Path) -> None:
+    file = tmp_path / "model.py"
+    file.write_text(f"print('hello from the model')\n{DIGITS_MODEL}")
+    model = json.loads(run(user, "models", "create", user.unique("talks"), str(file), "--json"))
+    assert "hello from the model" in run(user, "models", "log", str(model["id"]), "--part", "model").splitlines()
+    said = run(user, "models", "log", str(model["id"]))
+    assert "model is valid" in said
+    assert "hello from the model" not in said
+    assert "There is no" in run(user, "results", "log", "999999", code=1)
+    tokens = {
+        part.name: psutil.Process(part.pid).environ().get("KAFKA_ML_SCHEDULER_TOKEN")
+        for part in user.platform.status()
+        if part.pid is not None
+    }
+    assert tokens["control"] is None
+    assert tokens["api"] == tokens["scheduler"] == (user.platform.folder / "scheduler.token").read_text()
+
+
 def test_mistakes_are_told_in_a_sentence(user: User) -> None:
     assert "404" not in run(user, "models", "show", "999999", code=1)
     elsewhere = os.environ | {"KAFKA_ML_URL": "http://127.0.0.1:9"}

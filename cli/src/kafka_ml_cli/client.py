@@ -71,6 +71,10 @@ class Client:
             if not cursor:
                 return items
 
+    def text(self, path: str, **query: Any) -> str:
+        """The text at a path, such as a log."""
+        return self._send("GET", path, params=query).text
+
     def download(self, path: str, target: Path) -> int:
         """Write the bytes at a path to a file, whole or not at all; how many there were."""
         part = target.with_name(target.name + ".part")
@@ -121,13 +125,17 @@ class Client:
                 )
             time.sleep(every)
 
-    def _ask(self, method: str, path: str, **arguments: Any) -> Document:
+    def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         try:
             response = self._http.request(method, path, **arguments)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._unreachable(error) from error
         if response.status_code >= httpx.codes.BAD_REQUEST:
             raise _error_of(response)
+        return response
+
+    def _ask(self, method: str, path: str, **arguments: Any) -> Document:
+        response = self._send(method, path, **arguments)
         try:
             return dict(response.json()) if response.content else {}
         except ValueError as error:

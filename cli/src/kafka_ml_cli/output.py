@@ -2,6 +2,7 @@
 
 import json
 import sys
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -30,6 +31,13 @@ _COLOURS = {
 def print_json(document: Any) -> None:
     """Print a document as JSON and nothing else."""
     sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
+
+
+def print_text(text: str) -> None:
+    """Print text as it is; on a terminal without what could steer it, as anybody may have written the model that printed it."""
+    if sys.stdout.isatty():
+        text = "".join(letter for letter in text if letter in "\n\t" or unicodedata.category(letter) != "Cc")
+    sys.stdout.write(text if text.endswith("\n") or not text else f"{text}\n")
 
 
 def print_list(items: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool, empty: str) -> None:

@@ -6,6 +6,7 @@ Processes run in the background and outlive the command that started them; whoev
 import contextlib
 import json
 import os
+import secrets
 import sys
 import time
 from collections.abc import Callable, Generator
@@ -18,13 +19,16 @@ import psutil
 from kafka_ml_cli.context import DEFAULT_PORT
 from kafka_ml_common.errors import ConflictError, UnavailableError
 from kafka_ml_local import Service, Stack, Status
-from kafka_ml_local.ports import free_port, is_free
+from kafka_ml_local.ports import LOOPBACK, free_port, is_free, kept_ports
 from kafka_ml_local.processes import write_atomically
 from kafka_ml_local.stack import status
 
 DEFAULT_KAFKA_PORT = 9092
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
-_OF_ONE_SERVICE = ("KAFKA_ML_DATABASE_URL", "KAFKA_ML_METRICS_PORT", "KAFKA_ML_STATE_FOLDER")
+_OF_ONE_SERVICE = (
+    *("KAFKA_ML_DATABASE_URL", "KAFKA_ML_METRICS_PORT", "KAFKA_ML_STATE_FOLDER"),
+    *("KAFKA_ML_SCHEDULER_URL", "KAFKA_ML_SCHEDULER_HOST", "KAFKA_ML_SCHEDULER_PORT", "KAFKA_ML_SCHEDULER_TOKEN"),
+)
 _READY_FILE_SECONDS = 15
 
 
@@ -77,13 +81,16 @@ class Platform:
             self.stack.start()
             self._choose_port()
             environment = self.environment()
+            port, token = str(self._scheduler_port()), {"KAFKA_ML_SCHEDULER_TOKEN": self._scheduler_token()}
+            of_api = {
+                "KAFKA_ML_DATABASE_URL": self.stack.environment()["KAFKA_ML_DATABASE_URL"],
+                "KAFKA_ML_SCHEDULER_URL": f"http://{LOOPBACK}:{port}",
+            }
             yield "The API"
-            self._start(
-                self.api, environment | {"KAFKA_ML_DATABASE_URL": self.stack.environment()["KAFKA_ML_DATABASE_URL"]}
-            )
+            self._start(self.api, environment | of_api | token)
             yield "Control and scheduler"
-            for service in (self.control, self.scheduler):
-                self._start(service, environment)
+            self._start(self.control, environment)
+            self._start(self.scheduler, environment | {"KAFKA_ML_SCHEDULER_PORT": port} | token)
             addresses = {"url": self.url, "kafka": self.stack.broker.bootstrap_servers}
             write_atomically(self.folder / "installation.json", json.dumps(addresses))
         except BaseException:  # KeyboardInterrupt too
@@ -189,6 +196,21 @@ class Platform:
             )
         self.port = free or free_port()
         write_atomically(self.folder / "api.port", str(self.port))
+
+    def _scheduler_port(self) -> int:
+        """Where the scheduler answers: as before while somebody counts on it, else if it is free."""
+        file = self.folder / "scheduler.port"
+        if self.api.running or self.scheduler.running:
+            with contextlib.suppress(FileNotFoundError, ValueError):
+                return int(json.loads(file.read_text())[0])
+        return kept_ports(file, 1)[0]
+
+    def _scheduler_token(self) -> str:
+        """What the API tells the scheduler to be shown logs; made once, and for the owner's eyes."""
+        file = self.folder / "scheduler.token"
+        if not file.exists():
+            write_atomically(file, secrets.token_urlsafe(32), mode=0o600)
+        return file.read_text()
 
     def _known_port(self) -> int:
         return self.port or self._remembered_port()

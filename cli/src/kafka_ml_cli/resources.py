@@ -3,17 +3,22 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from kafka_ml_cli.context import client
-from kafka_ml_cli.output import console, print_json, print_list, print_one
+from kafka_ml_cli.output import console, print_json, print_list, print_one, print_text
 from kafka_ml_common.errors import InvalidError
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Id = Annotated[int, typer.Argument(min=1, help="The id.")]
 State = Annotated[str | None, typer.Option(help="Only those in this state.")]
+Lines = Annotated[int, typer.Option("--lines", "-n", min=1, max=10_000, help="The last lines, at most.")]
+Part = Annotated[
+    Literal["host", "model"],
+    typer.Option(help="host: what Kafka-ML says of the run. model: what the model's code and its libraries print."),
+]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait until it has ended.")]
 
 models = typer.Typer(no_args_is_help=True, help="Keras models: code kept in versions.")
@@ -37,6 +42,12 @@ def _waited(path: str, ended: set[str], seconds: float) -> dict[str, Any]:
     with client() as api, console.status(f"Waiting for {path} ..."):
         *_, last = api.wait(path, frozenset(ended), seconds=seconds)
     return last
+
+
+def _show_log(path: str, part: str, lines: int, replica: int = 0) -> None:
+    with client() as api:
+        text = api.text(f"{path}/log", part=part, lines=lines, replica=replica)
+    print_text(text)
 
 
 @models.command("list")
@@ -81,6 +92,12 @@ def validate_model(model_id: Id, as_json: Json = False) -> None:
     with client() as api:
         api.post(f"models/{model_id}/validate")
     print_one(_waited(f"models/{model_id}", {"valid", "invalid"}, 120), as_json=as_json)
+
+
+@models.command("log")
+def show_model_log(model_id: Id, part: Part = "host", lines: Lines = 1000) -> None:
+    """Show what the last validation of a model has printed."""
+    _show_log(f"models/{model_id}", part, lines)
 
 
 @configurations.command("list")
@@ -183,6 +200,12 @@ def show_epochs(result_id: Id, as_json: Json = False) -> None:
     print_list(items, columns, as_json=as_json, empty="No epochs yet.")
 
 
+@results.command("log")
+def show_result_log(result_id: Id, part: Part = "host", lines: Lines = 1000) -> None:
+    """Show what a training has printed, also while it runs."""
+    _show_log(f"results/{result_id}", part, lines)
+
+
 @results.command("download")
 def download_model(
     result_id: Id, file: Annotated[Path | None, typer.Argument(help="Where to write it.")] = None
@@ -279,6 +302,17 @@ def show_predictions(inference_id: Id, limit: int = 10) -> None:
     """Show the last predictions of an inference, as JSON."""
     with client() as api:
         print_json(api.get(f"inferences/{inference_id}/predictions", limit=limit))
+
+
+@inferences.command("log")
+def show_inference_log(
+    inference_id: Id,
+    replica: Annotated[int, typer.Option(min=0, help="Which replica, from 0.")] = 0,
+    part: Part = "host",
+    lines: Lines = 1000,
+) -> None:
+    """Show what a replica of an inference has printed, also while it runs."""
+    _show_log(f"inferences/{inference_id}", part, lines, replica)
 
 
 def _add_delete(group: typer.Typer, collection: str) -> None:
