@@ -27,10 +27,10 @@ class InferenceView(BaseModel):
     input_config: dict[str, Any]
     settings: InferenceSettings
     replicas: int = Field(description="replicas that are wanted")
-    replicas_running: int
+    replicas_running: int = Field(description="replicas that run, or load their model")
     generation: int = Field(description="grows with each change of the model")
     state: InferenceState
-    failure: Failure | None
+    failure: Failure | None = Field(description="why it failed, or why not all replicas run")
     rate: float = Field(description="predictions a second")
     latency_p50_ms: float | None = Field(description="time from fetched to committed")
     latency_p99_ms: float | None

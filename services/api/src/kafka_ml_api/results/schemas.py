@@ -29,7 +29,7 @@ class ResultView(BaseModel):
     training_metrics: Metrics | None = Field(description="of the last epoch")
     validation_metrics: Metrics | None
     test_metrics: Metrics | None
-    failure: Failure | None
+    failure: Failure | None = Field(description="why it failed, or what it waits for before it runs (again)")
     has_model: bool = Field(description="whether a trained model can be downloaded and deployed")
     model_bytes: int
     duration_seconds: float | None
