@@ -27,7 +27,9 @@ class ModelView(ModelItem):
 
     code: str
     summary: ModelSummary | None = Field(description="of a valid version")
-    failure: Failure | None = Field(description="why an invalid version can't be built, or what its validation waits for")
+    failure: Failure | None = Field(
+        description="why an invalid version can't be built, or what its validation waits for"
+    )
 
 
 class VersionItem(BaseModel):
