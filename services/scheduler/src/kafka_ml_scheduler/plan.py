@@ -293,13 +293,12 @@ def _after_attempts(run: Run) -> Failure | None:
 
 
 def _keep_group(plan: Plan, spec: InferenceSpec, run: Run | None) -> None:
-    scales_itself = spec.settings.autoscaling is not None
+    scales_itself = spec.settings.autoscaling is not None and spec.replicas > 0
     if run is None or (
-        run.phase is not Phase.STOPPING
-        and (_is_outdated(run, spec) or (not scales_itself and _replicas(run) != spec.replicas))
+        run.phase is not Phase.STOPPING and (_is_outdated(run, spec) or _is_scaled_otherwise(run, spec))
     ):
         plan.actions.append(Start(spec, 0, 1, 1))
-    wanted = _replicas(run) if run is not None and scales_itself else spec.replicas
+    wanted = (run.replicas_wanted or 0) if run is not None and scales_itself else spec.replicas
     running = (run.replicas_running or 0) if run is not None else 0
     plan.statuses.append(
         _status(
@@ -312,9 +311,11 @@ def _keep_group(plan: Plan, spec: InferenceSpec, run: Run | None) -> None:
     )
 
 
-def _replicas(run: Run) -> int:
+def _is_scaled_otherwise(run: Run, spec: InferenceSpec) -> bool:
     assert isinstance(run.spec, InferenceSpec)  # noqa: S101 - the kind is part of the workload's id
-    return run.spec.replicas
+    if spec.settings.autoscaling is not None:
+        return (run.spec.replicas == 0) != (spec.replicas == 0)
+    return run.spec.replicas != spec.replicas
 
 
 def _keep_replicas(plan: Plan, spec: InferenceSpec, runs: Mapping[int, Run], now: float) -> None:

@@ -51,7 +51,8 @@ class Run:
         started_at, ended_at: Unix time in seconds.
         ending: how it ended; None while it hasn't.
         failure: why it ended, unless it was done or was asked to stop; before that, what keeps it from working.
-        replicas_running: of an inference whose replicas the runtime itself keeps; then there is one run for all of them.
+        replicas_running, replicas_wanted: of an inference whose replicas the runtime itself keeps; then there is one run for all of them.
+            If it scales by itself, the spec's own number only says whether it is paused (0).
     """
 
     spec: Spec
@@ -64,6 +65,7 @@ class Run:
     ending: Ending | None = None
     failure: Failure | None = None
     replicas_running: int | None = None
+    replicas_wanted: int | None = None
 
     @property
     def workload_id(self) -> str:

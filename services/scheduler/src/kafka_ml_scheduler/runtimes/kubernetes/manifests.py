@@ -84,7 +84,9 @@ def stateful_set(assignment: Assignment, settings: KubernetesSettings, *, scaled
     name = names.set_name(settings.instance, spec.workload_id)
     scale = {} if scaled else {"replicas": spec.replicas}
     metadata = _metadata(name, spec, settings)
-    if spec.settings.autoscaling is not None and not scaled:
+    if spec.settings.autoscaling is not None and spec.replicas == 0:
+        metadata["annotations"] = {names.PAUSED: "true"}
+    elif spec.settings.autoscaling is not None and not scaled:
         note = (
             f"It keeps {spec.replicas} replicas, as this cluster has no KEDA, which scales by lag. "
             "Install KEDA and deploy it again, or leave autoscaling out."
@@ -109,7 +111,7 @@ def scaled_object(
 ) -> Manifest | None:
     """How KEDA scales an inference by its consumer group's lag; None if it shouldn't."""
     scaling = spec.settings.autoscaling
-    if scaling is None:
+    if scaling is None or spec.replicas == 0:
         return None
     name = names.set_name(settings.instance, spec.workload_id)
     trigger: Manifest = {

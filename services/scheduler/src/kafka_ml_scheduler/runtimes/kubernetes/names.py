@@ -13,6 +13,8 @@ OVER = f"{GROUP}/over"
 """Annotation of a Job that nobody waits for any more; it is kept for its log."""
 NOT_SCALED = f"{GROUP}/not-scaled"
 """Annotation of an inference's StatefulSet: why it does not scale, though it should."""
+PAUSED = f"{GROUP}/paused"
+"""Annotation of an inference's StatefulSet that scales by itself: it is to have no replica for now."""
 
 MANAGER = "kafka-ml-scheduler"
 HOST, GUEST = "host", "guest"

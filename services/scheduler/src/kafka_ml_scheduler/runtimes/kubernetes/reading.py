@@ -152,6 +152,9 @@ def run_of_set(found: Object, assignment: Assignment, pods: Sequence[Object], *,
     spec = assignment.spec
     assert isinstance(spec, InferenceSpec)  # noqa: S101 - nothing else becomes a StatefulSet
     replicas = int(found["spec"].get("replicas", 1))
+    asked = replicas
+    if spec.settings.autoscaling is not None:
+        asked = 0 if annotation(found, names.PAUSED) is not None else max(1, replicas)
     made_at = created(found)
     stays = [stay_of(pod) for pod in pods if "deletionTimestamp" not in pod["metadata"]]
     failures = [stay.failure for stay in stays if stay.failure is not None]
@@ -160,7 +163,7 @@ def run_of_set(found: Object, assignment: Assignment, pods: Sequence[Object], *,
     if not stays and refused is not None and replicas:
         failures = [Failure(code="refused", message=f"The cluster refuses its pods: {refused}")]
     return Run(
-        spec.model_copy(update={"replicas": replicas}),
+        spec.model_copy(update={"replicas": asked}),
         0,
         1,
         1,
@@ -168,6 +171,7 @@ def run_of_set(found: Object, assignment: Assignment, pods: Sequence[Object], *,
         made_at,
         failure=failures[0] if failures else None,
         replicas_running=sum(stay.running for stay in stays),
+        replicas_wanted=replicas,
     )
 
 

@@ -43,6 +43,7 @@ _TICK_SECONDS = 1.0
 _REFUSAL_AFTER_SECONDS = 5.0
 """How long an object may have no pods before we ask why."""
 _VALIDATORS_SECONDS = 60.0
+_VALIDATOR_LINES = 20_000
 _LOST_SECONDS = 20.0
 """How long a pod may take to end on a node that does not answer, before it is given up."""
 
@@ -195,6 +196,10 @@ class KubernetesRuntime:
                 await self._delete_job(job)
 
     async def log(self, workload_id: str, replica: int, *, part: Part, lines: int) -> str:
+        if workload_id.startswith("validation-") and part == "host":
+            told = await self._told_of_validation(workload_id, lines)
+            if told:
+                return told
         found = [
             pod
             for pod in self._pods.objects.values()
@@ -220,6 +225,15 @@ class KubernetesRuntime:
         await self._cluster.apply(DEPLOYMENT, manifests.with_owner(manifests.validators(self._settings), self._owner))
         self._validators_kept_at = time.monotonic()
 
+    async def _told_of_validation(self, workload_id: str, lines: int) -> str:
+        """What the validators' hosts logged about it; each of their lines names what it is about."""
+        told: list[str] = []
+        for pod in self._validator_pods():
+            with contextlib.suppress(InvalidError, NotFoundError):
+                text = await self._cluster.log(pod["metadata"]["name"], names.HOST, _VALIDATOR_LINES, LOG_ANSWER_BYTES)
+                told += [line for line in text.splitlines() if f'"{workload_id}"' in line]
+        return "".join(f"{line}\n" for line in told[-lines:])
+
     async def _create_job(self, assignment: Assignment, tries: int) -> None:
         spec = assignment.spec
         manifest = manifests.job(assignment, tries, time_limit(spec), self._settings)
@@ -243,7 +257,11 @@ class KubernetesRuntime:
             raise UnavailableError(f"The Job {name} of an earlier try is removed first.") from error
 
     async def _apply_set(self, assignment: Assignment, spec: InferenceSpec) -> None:
-        scaled = spec.settings.autoscaling is not None and await self._cluster.serves(SCALED_OBJECT)
+        scales_itself = spec.settings.autoscaling is not None and await self._cluster.serves(SCALED_OBJECT)
+        if scales_itself and spec.replicas == 0:  # paused: nothing may scale it up meanwhile
+            with contextlib.suppress(NotFoundError):
+                await self._cluster.delete(SCALED_OBJECT, names.set_name(self._settings.instance, spec.workload_id))
+        scaled = scales_itself and spec.replicas > 0
         manifest = manifests.stateful_set(assignment, self._settings, scaled=scaled)
         made = await self._cluster.apply(STATEFUL_SET, manifests.with_owner(manifest, self._owner))
         self._sets.take("MODIFIED", made)
