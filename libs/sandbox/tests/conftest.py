@@ -7,6 +7,8 @@ import pytest
 from kafka_ml_sandbox import bubblewrap
 from kafka_ml_sandbox.host import Guest
 
+from .pod import Pod
+
 GUESTS = Path(__file__).parent / "guests"
 
 StartGuest = Callable[..., Guest]
@@ -36,3 +38,18 @@ def guest(start_guest: StartGuest) -> Guest:
 def without_bubblewrap(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a machine that has no bubblewrap."""
     monkeypatch.setattr(bubblewrap, "obstacle", lambda: "not on this machine")
+
+
+@pytest.fixture(scope="module")
+def pod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pod]:
+    """A pod whose host is this test, with its guest container."""
+    pod = Pod(tmp_path_factory.mktemp("pod"), [GUESTS])
+    yield pod
+    pod.close()
+
+
+@pytest.fixture
+def kept(pod: Pod) -> Iterator[Guest]:
+    """A guest in the pod's container, another one for each test."""
+    with Guest.attach("code_guest", pod.keeper) as guest:
+        yield guest

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kafka_ml_sandbox.connection import ClosedError, Connection, ProtocolError
-from kafka_ml_sandbox.folder import listen, prepare_volumes
+from kafka_ml_sandbox.folder import empty, listen, prepare_volumes
 from kafka_ml_sandbox.limits import Limits
 
 logger = logging.getLogger(__name__)
@@ -64,6 +64,8 @@ class Keeper:
         with self._lock:
             if self._current is not None and self._current.status is None:
                 raise RuntimeError("a container has one guest at a time")
+            with contextlib.suppress(OSError):
+                empty(self.folder / "shared")
             number = next(self._numbers)
             order = {
                 "kind": "start",

@@ -133,8 +133,6 @@ class Guest:
             RuntimeError: the keeper has a guest that is not closed.
         """
         folder, name = keeper.folder, f"guest-{secrets.token_hex(8)}"
-        with contextlib.suppress(OSError):
-            empty(folder / "shared")
         listener = listen(folder / "run" / name, other_user=True)
         try:
             process = keeper.start(module, preload, threads, name)

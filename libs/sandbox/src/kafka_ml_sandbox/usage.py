@@ -102,9 +102,10 @@ def hidden_bytes(pids: Iterable[int]) -> tuple[int, int]:
         for descriptor in descriptors:
             try:
                 found = descriptor.stat()
+                ours = found.st_nlink == 0 and os.readlink(bytes(descriptor)) == _OUR_ARRAY  # noqa: PTH115 - bytes, of any kind
             except OSError:
                 continue
-            if stat.S_ISREG(found.st_mode) and found.st_nlink == 0:
+            if stat.S_ISREG(found.st_mode) and found.st_nlink == 0 and not ours:
                 opened[found.st_dev, found.st_ino] = found.st_blocks * 512
     return sum(memory.values()), sum(mapped.values()) + sum(opened.values())
 
