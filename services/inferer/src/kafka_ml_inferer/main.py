@@ -13,12 +13,13 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import TypeVar
 
 import structlog
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from kafka_ml_common import telemetry
@@ -36,6 +37,7 @@ from kafka_ml_inferer.records import Lineage
 from kafka_ml_inferer.reporting import Reporter
 from kafka_ml_inferer.source import Source
 from kafka_ml_inferer.target import Output, wait_for_input, wait_for_output
+from kafka_ml_sandbox.container import Keeper
 from kafka_ml_sandbox.deaths import GuestError
 
 log = structlog.get_logger(__name__)
@@ -47,12 +49,23 @@ _LONGEST_PAUSE_SECONDS = 5.0
 
 
 class WorkSettings(BaseSettings):
-    """Where the host may write: `KAFKA_ML_WORK_FOLDER`, a temporary folder when unset, and what its model prints to `KAFKA_ML_MODEL_LOG`."""
+    """The surroundings of this process, as whoever starts it says: `KAFKA_ML_WORK_FOLDER` and so on.
+
+    Attributes:
+        work_folder: where the host may write; a temporary folder when unset.
+        model_log: file for what the model prints.
+        guest_folder: with the volumes run, shared and scratch, where the model runs in another container of this pod.
+        replica: which replica this is, whatever the assignment says; a pod knows its number only once it is there.
+        ready_file: is there while the replica reads, with its model warmed up.
+    """
 
     model_config = SettingsConfigDict(env_prefix="KAFKA_ML_", extra="ignore")
 
     work_folder: Path | None = None
     model_log: Path | None = None
+    guest_folder: Path | None = None
+    replica: int | None = Field(None, ge=0)
+    ready_file: Path | None = None
 
 
 def main() -> int:
@@ -63,8 +76,11 @@ def main() -> int:
     telemetry.configure("inferer")
     stop = Stop()
     settings = WorkSettings()
-    with tempfile.TemporaryDirectory(prefix="inferer-", dir=settings.work_folder) as folder:
-        model = Model(Path(folder), settings.model_log)
+    with (
+        tempfile.TemporaryDirectory(prefix="inferer-", dir=settings.work_folder) as folder,
+        Keeper(settings.guest_folder) if settings.guest_folder else nullcontext() as keeper,
+    ):
+        model = Model(Path(folder), settings.model_log, keeper)
         try:
             assignment = read_assignment(options.assignment)
             if assignment is None:
@@ -72,7 +88,9 @@ def main() -> int:
             if not isinstance(assignment.spec, InferenceSpec):
                 log.error("the assignment is no inference", kind=assignment.spec.kind)
                 return 2
-            return run(assignment.spec, assignment.replica, model, Path(folder) / "model.keras", stop)
+            replica = assignment.replica if settings.replica is None else settings.replica
+            reporter = Reporter(KafkaSettings(), assignment.spec, replica, settings.ready_file)
+            return run(assignment.spec, replica, model, Path(folder) / "model.keras", reporter, stop)
         except ValidationError as error:
             log.error("the assignment can't be read", error=str(error))
             return 2
@@ -101,11 +119,10 @@ def read_assignment(file: Path | None) -> Assignment | None:
     return Assignment.model_validate_json(text) if text.strip() else None
 
 
-def run(spec: InferenceSpec, replica: int, model: Model, file: Path, stop: Stop) -> int:
+def run(spec: InferenceSpec, replica: int, model: Model, file: Path, reporter: Reporter, stop: Stop) -> int:
     """Predict until `stop`; the exit status."""
     structlog.contextvars.bind_contextvars(workload_id=spec.workload_id, replica=replica)
     kafka = KafkaSettings()
-    reporter = Reporter(kafka, spec, replica)
     try:
         store = ObjectStore(ObjectStoreSettings())
         retry(lambda: store.get_file(spec.model_object, file), stop)

@@ -21,6 +21,7 @@ from kafka_ml_common.codecs import Codec, codec_for
 from kafka_ml_common.errors import InvalidError
 from kafka_ml_common.workloads import InferenceSpec
 from kafka_ml_inferer.replies import Loaded, Predicted, Warmed, checked
+from kafka_ml_sandbox.container import Keeper
 from kafka_ml_sandbox.deaths import GuestError
 from kafka_ml_sandbox.host import Guest
 from kafka_ml_sandbox.limits import Limits
@@ -52,15 +53,18 @@ Failed = dict[int, str]
 
 
 class Model:
-    """A guest that predicts. It begins to start at once, and is given its model by `load`. What it prints goes to `log_file`, if given.
+    """A guest that predicts. It begins to start at once, and is given its model by `load`.
+
+    It runs in the container of `keeper` if there is one, else in a process of its own, and what it prints goes to `log_file`, if given.
 
     Attributes:
         codec: decodes samples in the shape that the model takes; set by `load`.
         slots: places for batches; set by `load`.
     """
 
-    def __init__(self, work_folder: Path, log_file: Path | None = None) -> None:
+    def __init__(self, work_folder: Path, log_file: Path | None = None, keeper: Keeper | None = None) -> None:
         self._folder = work_folder
+        self._keeper = keeper
         self._on_output = Transcript(log_file) if log_file else None
         self._numbers = itertools.count()
         self._thread = ThreadPoolExecutor(1, "guest")
@@ -96,11 +100,12 @@ class Model:
                 return
 
     def _load(self, spec: InferenceSpec, file: Path) -> None:
-        shared = self._guest.folder / "shared" / _MODEL_FILE
+        shared = self._guest.shared / _MODEL_FILE
         try:
             os.link(file, shared)
         except OSError:  # another file system
             shutil.copyfile(file, shared)
+        shared.chmod(0o644)  # the guest may be another user
         codec = codec_for(spec.input_format, spec.input_config)
         if codec.dtype.kind == "U":
             raise InvalidError("Inference on text is not possible yet.", advice="Train a model on numbers.")
@@ -158,13 +163,12 @@ class Model:
         self._thread.shutdown(cancel_futures=True)
 
     def _start(self) -> Guest:
+        preload = ["tensorflow", "keras"]
+        if self._keeper is not None:
+            return Guest.attach(GUEST_MODULE, self._keeper, preload=preload, start_timeout=_LOAD_SECONDS)
         folder = Path(tempfile.mkdtemp(prefix=f"guest-{next(self._numbers)}-", dir=self._folder))
         return Guest.start(
-            GUEST_MODULE,
-            folder,
-            preload=["tensorflow", "keras"],
-            start_timeout=_LOAD_SECONDS,
-            on_output=self._on_output,
+            GUEST_MODULE, folder, preload=preload, start_timeout=_LOAD_SECONDS, on_output=self._on_output
         )
 
     def _predict(self, slot: int, count: int) -> Failed:

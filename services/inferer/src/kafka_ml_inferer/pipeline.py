@@ -237,6 +237,7 @@ class Pipeline:
             ReplicaEndedError: another process may do better.
         """
         self._drop()
+        self._reporter.pause()
         self._suspect = isinstance(error, GuestError)
         self._too_large = isinstance(error, GuestError) and error.reason == "out_of_memory"
         log.warning("a batch failed, will go back to what is committed", error=str(error))

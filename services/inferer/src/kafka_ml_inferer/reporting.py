@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import structlog
 from confluent_kafka import KafkaException, Producer
@@ -32,9 +33,12 @@ _FLUSH_SECONDS = 5.0
 
 
 class Reporter:
-    """Publishes a replica's events. `committed` may be called from any thread."""
+    """Publishes a replica's events. `committed` may be called from any thread.
 
-    def __init__(self, kafka: KafkaSettings, spec: InferenceSpec, replica: int) -> None:
+    `ready_file` is there while the replica is ready, for a probe.
+    """
+
+    def __init__(self, kafka: KafkaSettings, spec: InferenceSpec, replica: int, ready_file: Path | None = None) -> None:
         self._producer = Producer(
             kafka.confluent()
             | {
@@ -50,7 +54,10 @@ class Reporter:
         self._spec = spec
         self._replica = replica
         self._lock = threading.Lock()
+        self._ready_file = ready_file
         self._ready = False
+        self._told_ready = False
+        self.pause()  # an earlier process of this replica may have left its file
         self._predicted = 0
         self._dead_letters = 0
         self._batches: list[tuple[float, int]] = []
@@ -58,10 +65,15 @@ class Reporter:
         self._told_at = time.monotonic()
 
     def ready(self) -> None:
-        """The model is warmed up and the replica reads. Told once."""
+        """The model is warmed up and the replica reads. The event is told once."""
         if self._ready:
             return
         self._ready = True
+        if self._ready_file is not None:
+            self._ready_file.touch()
+        if self._told_ready:
+            return
+        self._told_ready = True
         spec = self._spec
         self._publish(
             InferenceReady(
@@ -71,6 +83,12 @@ class Reporter:
                 result_id=spec.result_id,
             )
         )
+
+    def pause(self) -> None:
+        """The replica does not read for now."""
+        self._ready = False
+        if self._ready_file is not None:
+            self._ready_file.unlink(missing_ok=True)
 
     def failed(self, failure: Failure) -> None:
         """The replica can't go on."""
@@ -100,6 +118,7 @@ class Reporter:
 
     def close(self, lag: int | None = None) -> None:
         """Tell the last progress and wait until all events are with the broker, for a few seconds at most."""
+        self.pause()
         if lag is not None:
             self._tell(lag, time.monotonic())
         if self._producer.flush(_FLUSH_SECONDS):

@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
@@ -20,6 +22,7 @@ from kafka_ml_common.objects import ObjectStore
 from kafka_ml_common.settings import KafkaSettings, ObjectStoreSettings
 from kafka_ml_common.telemetry import configure
 from kafka_ml_common.workloads import Assignment, InferenceSpec, TrainingSpec
+from kafka_ml_sandbox.container import Keeper
 from kafka_ml_sandbox.deaths import GuestError
 from kafka_ml_sandbox.host import Guest
 from kafka_ml_sandbox.transcript import Transcript
@@ -46,12 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     stop.leave_at_signal(os.EX_TEMPFAIL if options.assignment else 0)
     with (
         fresh_folder(settings.work_folder) as folder,
-        Guest.start(
-            GUEST_MODULE,
-            Path(folder) / "guest",
-            preload=["tensorflow", "keras"],
-            on_output=Transcript(settings.model_log) if settings.model_log else None,
-        ) as guest,
+        guest_of(settings, Path(folder)) as guest,
     ):
         line = options.assignment.read_bytes() if options.assignment else sys.stdin.buffer.readline()
         if not line.strip():
@@ -66,6 +64,19 @@ def main(arguments: list[str] | None = None) -> int:
             log.error("the assignment can't be read", error=str(error))
             return os.EX_USAGE
         return work(assignment, guest, Path(folder), settings, stop)
+
+
+@contextmanager
+def guest_of(settings: TrainerSettings, folder: Path) -> Iterator[Guest]:
+    """The guest: in the pod's other container where there is one, else in a process of its own."""
+    preload = ["tensorflow", "keras"]
+    if settings.guest_folder is not None:
+        with Keeper(settings.guest_folder) as keeper, Guest.attach(GUEST_MODULE, keeper, preload=preload) as guest:
+            yield guest
+        return
+    on_output = Transcript(settings.model_log) if settings.model_log else None
+    with Guest.start(GUEST_MODULE, folder / "guest", preload=preload, on_output=on_output) as guest:
+        yield guest
 
 
 def work(assignment: Assignment, guest: Guest, folder: Path, settings: TrainerSettings, stop: Stop) -> int:

@@ -16,6 +16,11 @@ class TrainerSettings(BaseSettings):
         validation_alias="KAFKA_ML_WORK_FOLDER",
         description="where data larger than memory lies while it is trained on, on a disk; a fresh temporary folder when unset",
     )
+    guest_folder: Path | None = Field(
+        None,
+        validation_alias="KAFKA_ML_GUEST_FOLDER",
+        description="with the volumes run, shared and scratch, where the model runs in another container of this pod; a process when unset",
+    )
     model_log: Path | None = Field(
         None,
         validation_alias="KAFKA_ML_MODEL_LOG",

@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -97,10 +97,8 @@ class Stop:
                 return
             # Told again and again: what a guest hears between two requests is not kept.
             for _ in range(max(1, round(patience_seconds / _REPEAT_SECONDS))):
-                try:
+                with suppress(GuestError):  # not ready yet, or gone, which the request notices
                     guest.tell("stop", {})
-                except GuestError:
-                    return
                 if done.wait(_REPEAT_SECONDS):
                     return
             log.warning("the model's process does not stop and is killed", after_seconds=patience_seconds)
