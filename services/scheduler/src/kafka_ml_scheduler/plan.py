@@ -183,9 +183,9 @@ def _end_withdrawn(plan: Plan, spec: Spec, answers: str | None, runs: Mapping[in
     going = [run for run in runs.values() if run.phase is not Phase.ENDED]
     plan.actions += [Stop(spec.workload_id, run.replica) for run in going if run.phase is not Phase.STOPPING]
     if going:
-        plan.statuses.append(
-            _status(going[0].spec, WorkloadState.RUNNING, replicas_running=len(going), attempt=going[0].attempt)
-        )
+        at_work = sum(run.at_work for run in going)
+        state = WorkloadState.RUNNING if at_work else WorkloadState.PENDING
+        plan.statuses.append(_status(going[0].spec, state, replicas_running=at_work, attempt=going[0].attempt))
         return
     state, attempt, failure = WorkloadState.STOPPED, 1, None
     for run in runs.values():
@@ -238,6 +238,9 @@ def _look_after_job(plan: Plan, wanted: Wanted, run: Run | None, now: float, sta
     if run.phase is Phase.PENDING:
         plan.statuses.append(_status(spec, WorkloadState.PENDING, attempt=run.attempt, failure=run.failure))
         _mind_hindrance(plan, run, now, start_seconds)
+        return None
+    if run.phase is Phase.STOPPING and not run.at_work:
+        plan.statuses.append(_status(spec, WorkloadState.PENDING, attempt=run.attempt, failure=run.failure))
         return None
     if run.phase is not Phase.ENDED:
         plan.statuses.append(_status(spec, WorkloadState.RUNNING, attempt=run.attempt, replicas_running=1))
@@ -293,13 +296,12 @@ def _after_attempts(run: Run) -> Failure | None:
 
 
 def _keep_group(plan: Plan, spec: InferenceSpec, run: Run | None) -> None:
-    scales_itself = spec.settings.autoscaling is not None and spec.replicas > 0
     if run is None or (
         run.phase is not Phase.STOPPING and (_is_outdated(run, spec) or _is_scaled_otherwise(run, spec))
     ):
         plan.actions.append(Start(spec, 0, 1, 1))
-    wanted = (run.replicas_wanted or 0) if run is not None and scales_itself else spec.replicas
-    running = (run.replicas_running or 0) if run is not None else 0
+    wanted = (run.replicas_wanted or 0) if run is not None and run.scales_itself and spec.replicas else spec.replicas
+    running = run.at_work if run is not None else 0
     plan.statuses.append(
         _status(
             spec,
@@ -313,7 +315,7 @@ def _keep_group(plan: Plan, spec: InferenceSpec, run: Run | None) -> None:
 
 def _is_scaled_otherwise(run: Run, spec: InferenceSpec) -> bool:
     assert isinstance(run.spec, InferenceSpec)  # noqa: S101 - the kind is part of the workload's id
-    if spec.settings.autoscaling is not None:
+    if run.scales_itself:
         return (run.spec.replicas == 0) != (spec.replicas == 0)
     return run.spec.replicas != spec.replicas
 

@@ -51,8 +51,9 @@ class Run:
         started_at, ended_at: Unix time in seconds.
         ending: how it ended; None while it hasn't.
         failure: why it ended, unless it was done or was asked to stop; before that, what keeps it from working.
-        replicas_running, replicas_wanted: of an inference whose replicas the runtime itself keeps; then there is one run for all of them.
-            If it scales by itself, the spec's own number only says whether it is paused (0).
+        replicas_running: how many are at work, where the phase alone doesn't say.
+        replicas_wanted: of an inference whose replicas the runtime itself keeps; then there is one run for all of them.
+        scales_itself: something else says how many that are; the spec's own number only says whether it is paused (0).
     """
 
     spec: Spec
@@ -66,10 +67,18 @@ class Run:
     failure: Failure | None = None
     replicas_running: int | None = None
     replicas_wanted: int | None = None
+    scales_itself: bool = False
 
     @property
     def workload_id(self) -> str:
         return self.spec.workload_id
+
+    @property
+    def at_work(self) -> int:
+        """How many replicas are at work."""
+        if self.replicas_running is not None:
+            return self.replicas_running
+        return int(self.phase in (Phase.RUNNING, Phase.STOPPING))
 
 
 class Runtime(Protocol):

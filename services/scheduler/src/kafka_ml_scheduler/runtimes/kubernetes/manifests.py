@@ -25,6 +25,8 @@ READY_FILE = "/tmp/ready"  # noqa: S108 - in the container's own /tmp
 
 STOP_SECONDS = 60
 """What a host gets to end its work and store what it has, once it is asked to."""
+FETCH_SECONDS = 900
+"""What a pod gets beyond its time limit to fetch its images; those of models are large."""
 LOST_NODE_SECONDS = 30
 """How long a pod stays bound to a node that does not answer."""
 
@@ -44,7 +46,7 @@ def job(assignment: Assignment, tries: int, limit_seconds: float | None, setting
     Args:
         assignment: what its host does.
         tries: see Run.
-        limit_seconds: after which the pod is ended from outside.
+        limit_seconds: how long its host may work before it is stopped from outside.
         settings: of the installation.
 
     Raises:
@@ -54,7 +56,8 @@ def job(assignment: Assignment, tries: int, limit_seconds: float | None, setting
     name = names.job_name(settings.instance, spec.workload_id, assignment.attempt, tries)
     pod = _pod(assignment, settings) | {"restartPolicy": "Never"}
     if limit_seconds is not None:
-        pod["activeDeadlineSeconds"] = int(limit_seconds)
+        # For when no scheduler is there to stop it. The cluster counts from before the images are fetched.
+        pod["activeDeadlineSeconds"] = int(limit_seconds) + FETCH_SECONDS
     annotations = {names.TRIES: str(tries)}
     return {
         "apiVersion": "batch/v1",
@@ -63,7 +66,6 @@ def job(assignment: Assignment, tries: int, limit_seconds: float | None, setting
         "spec": {
             # The scheduler counts the attempts: it tells a fault of the model from a node that was drained.
             "backoffLimit": 0,
-            "ttlSecondsAfterFinished": settings.job_ttl_seconds,
             "template": _template(assignment, pod, settings),
         },
     }

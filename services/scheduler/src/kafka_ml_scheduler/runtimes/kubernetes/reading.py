@@ -1,5 +1,6 @@
 """Reading: from objects of the cluster to runs, with reasons that people understand. Pure."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,13 +22,15 @@ Object = Mapping[str, Any]
 _IMAGE = {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "RegistryUnavailable"}
 _CONFIGURATION = {"CreateContainerConfigError"}
 _START = {"CreateContainerError", "RunContainerError", "StartError", "ContainerCannotRun"}
-_BACK_OFF = "CrashLoopBackOff"
 _DRAINED = {
     "EvictionByEvictionAPI": "Its pod was evicted, as when a node is drained for maintenance.",
     "PreemptionByScheduler": "Its pod had to make room for one of a higher priority.",
     "DeletionByTaintManager": "Its node stopped answering, or was marked for other work.",
     "DeletionByPodGC": "Its node is gone.",
+    "TerminationByKubelet": "Its node is shut down.",
 }
+_EVICTED, _LATE = "Evicted", "DeadlineExceeded"
+_POD_NAME = re.compile(r'pods "[^"]*" is forbidden: ')
 _TEXT = 500
 
 
@@ -42,14 +45,13 @@ class StopRecord(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """How one pod is: `failure` is what keeps it from working, or ended it; `code` the host's exit code once it ended."""
+    """How one pod is: whether it works; once it ended, how; and what keeps it from working, or ended it."""
 
     running: bool
     started_at: float | None = None
     ended_at: float | None = None
-    code: int | None = None
+    ending: Ending | None = None
     failure: Failure | None = None
-    drained: bool = False
 
     @property
     def ended(self) -> bool:
@@ -116,16 +118,17 @@ def run_of_job(
     stays = [_last_of(pod) for pod in vanished] + [stay_of(pod) for pod in sorted(pods, key=created)]
     stay = stays[-1] if stays else None
     stop = stop_of(job)
+    at_work = int(stay is not None and stay.running)
 
     def run(phase: Phase, **more: Any) -> Run:
         started = (stay.started_at if stay is not None else None) or made_at
-        return Run(assignment.spec, 0, assignment.attempt, tries, phase, started, **more)
+        return Run(assignment.spec, 0, assignment.attempt, tries, phase, started, replicas_running=at_work, **more)
 
     if stop is not None:
         if not is_finished(job) and any(not found.ended for found in stays):
-            return run(Phase.STOPPING)
+            return run(Phase.STOPPING, failure=stop.overdue)
         if not is_finished(job) and not (job["spec"].get("suspend") or stays):
-            return run(Phase.STOPPING)  # its pod may be on its way
+            return run(Phase.STOPPING, failure=stop.overdue)  # its pod may be on its way
         ended_at = max([found.ended_at or 0.0 for found in stays], default=stop.requested_at)
         if stop.overdue is None:
             return run(Phase.ENDED, ended_at=ended_at, ending=Ending.STOPPED)
@@ -133,8 +136,7 @@ def run_of_job(
         overdue = stop.overdue.model_copy(update={"log": told})
         return run(Phase.ENDED, ended_at=ended_at, ending=Ending.OVERDUE, failure=overdue)
     if stay is not None and stay.ended:
-        ending, failure = _ending(stay)
-        return run(Phase.ENDED, ended_at=stay.ended_at, ending=ending, failure=failure)
+        return run(Phase.ENDED, ended_at=stay.ended_at, ending=stay.ending, failure=stay.failure)
     if is_finished(job):
         if condition(job, "Complete") is not None:
             return run(Phase.ENDED, ended_at=_finished_at(job) or made_at, ending=Ending.DONE)
@@ -143,7 +145,7 @@ def run_of_job(
         return run(Phase.RUNNING)
     hindrance = stay.failure if stay is not None else None
     if stay is None and refused is not None:
-        hindrance = Failure(code="refused", message=f"The cluster refuses its pod: {refused}")
+        hindrance = Failure(code="refused", message=f"The cluster refuses its pod: {_refusal(refused)}")
     return run(Phase.PENDING, failure=hindrance)
 
 
@@ -152,18 +154,17 @@ def run_of_set(found: Object, assignment: Assignment, pods: Sequence[Object], *,
     spec = assignment.spec
     assert isinstance(spec, InferenceSpec)  # noqa: S101 - nothing else becomes a StatefulSet
     replicas = int(found["spec"].get("replicas", 1))
-    asked = replicas
-    if spec.settings.autoscaling is not None:
-        asked = 0 if annotation(found, names.PAUSED) is not None else max(1, replicas)
+    note, is_paused = annotation(found, names.NOT_SCALED), annotation(found, names.PAUSED) is not None
+    scales_itself = spec.settings.autoscaling is not None and note is None and not is_paused
     made_at = created(found)
     stays = [stay_of(pod) for pod in pods if "deletionTimestamp" not in pod["metadata"]]
     failures = [stay.failure for stay in stays if stay.failure is not None]
-    if (note := annotation(found, names.NOT_SCALED)) is not None:
+    if note is not None:
         failures.append(Failure(code="not_scaled", message=note))
     if not stays and refused is not None and replicas:
-        failures = [Failure(code="refused", message=f"The cluster refuses its pods: {refused}")]
+        failures = [Failure(code="refused", message=f"The cluster refuses its pods: {_refusal(refused)}")]
     return Run(
-        spec.model_copy(update={"replicas": asked}),
+        spec.model_copy(update={"replicas": max(1, replicas) if scales_itself else replicas}),
         0,
         1,
         1,
@@ -172,6 +173,7 @@ def run_of_set(found: Object, assignment: Assignment, pods: Sequence[Object], *,
         failure=failures[0] if failures else None,
         replicas_running=sum(stay.running for stay in stays),
         replicas_wanted=replicas,
+        scales_itself=scales_itself,
     )
 
 
@@ -180,21 +182,19 @@ def stay_of(pod: Object) -> Stay:
     status = pod.get("status") or {}
     states = {entry["name"]: entry for entry in status.get("containerStatuses") or []}
     host = (states.get(names.HOST) or {}).get("state") or {}
-    disruption = condition(pod, "DisruptionTarget") or {}
-    drained = _DRAINED.get(disruption.get("reason", ""))
+    began = seconds((host.get("terminated") or {}).get("startedAt"))
     if "terminated" in host and not _will_restart(pod):
-        ended = host["terminated"]
-        ended_at = seconds(ended.get("finishedAt")) or seconds(status.get("startTime")) or created(pod)
-        code = int(ended.get("exitCode", 1))
-        failure = None if code == 0 else _why_ended(pod, states, drained)
-        return Stay(False, seconds(ended.get("startedAt")), ended_at, code, failure, drained is not None)
+        ended_at = seconds(host["terminated"].get("finishedAt")) or seconds(status.get("startTime")) or created(pod)
+        ending, failure = _how_ended(pod, states)
+        return Stay(False, began, ended_at, ending, failure)
     if status.get("phase") in ("Failed", "Succeeded") and "running" not in host:
-        failure = _why_ended(pod, states, drained)
-        since = seconds(status.get("startTime")) or created(pod)
-        return Stay(False, None, since, None, failure, drained is not None)
+        ending, failure = _how_ended(pod, states)
+        return Stay(False, began, seconds(status.get("startTime")) or created(pod), ending, failure)
     if "running" in host:
-        failure = _why_not_ready(states)
-        return Stay(True, seconds(host["running"].get("startedAt")), failure=failure)
+        guest = states.get(names.GUEST) or {}
+        # Without the model's container the host only waits.
+        works = "waiting" not in (guest.get("state") or {})
+        return Stay(works, seconds(host["running"].get("startedAt")), failure=_why_container_waits(guest, "model"))
     return Stay(False, failure=_why_waiting(pod, states))
 
 
@@ -204,55 +204,56 @@ def _last_of(pod: Object) -> Stay:
     if stay.ended:
         return stay
     ended_at = seconds(pod["metadata"].get("deletionTimestamp")) or created(pod)
-    return Stay(False, stay.started_at, ended_at, None, _pod_deleted(), drained=True)
+    return Stay(False, stay.started_at, ended_at, Ending.TEMPORARY, _pod_deleted())
 
 
 def _pod_deleted() -> Failure:
     return Failure(code="pod_deleted", message="Its pod was deleted, or its node was removed; it will be tried again.")
 
 
-def _ending(stay: Stay) -> tuple[Ending, Failure | None]:
-    if stay.code == 0:
-        return Ending.DONE, None
-    if stay.drained or stay.code == exits.TEMPORARY:
-        return Ending.TEMPORARY, stay.failure
-    return Ending.CRASHED, stay.failure
-
-
 def _will_restart(pod: Object) -> bool:
     return bool((pod.get("spec") or {}).get("restartPolicy", "Always") != "Never")
 
 
-def _why_ended(pod: Object, states: Mapping[str, Object], drained: str | None) -> Failure:
-    """Why a pod that did not do its work ended: what the node says comes before what the container says."""
+def _how_ended(pod: Object, states: Mapping[str, Object]) -> tuple[Ending, Failure | None]:
+    """How and why a pod ended: what the node says comes before what the container says.
+
+    Hosts end with 75 whenever they are asked to, so that code alone doesn't tell that the same again may succeed.
+    """
     status = pod.get("status") or {}
-    message = str(status.get("message") or "").strip()
+    reason, message = status.get("reason"), _sentence(str(status.get("message") or ""))
     ends = {name: (entry.get("state") or {}).get("terminated") or {} for name, entry in states.items()}
     host, guest = ends.get(names.HOST, {}), ends.get(names.GUEST, {})
+    began = seconds(host.get("startedAt")) is not None
     printed = str(host.get("message") or "")
-    if drained is not None:
-        return Failure(code="node_drained", message=f"{drained} It will be tried again.", log=_tail(printed))
-    if status.get("reason") == "Evicted":
-        return Failure(
-            code="evicted",
-            message=f"Its node evicted it: {_sentence(message)} Give it less to store, or its node more room.",
-            log=_tail(printed),
+    log = _tail(printed)
+    if host.get("exitCode") == 0:
+        return Ending.DONE, None
+    if reason == _EVICTED:
+        text = f"Its node evicted it: {message} Give it less to store, or its node more room."
+        return Ending.CRASHED if began else Ending.TEMPORARY, Failure(code="evicted", message=text, log=log)
+    disruption = condition(pod, "DisruptionTarget") or {}
+    if (drained := _DRAINED.get(disruption.get("reason", ""))) is not None:
+        return Ending.TEMPORARY, Failure(code="node_drained", message=f"{drained} It will be tried again.", log=log)
+    if reason == _LATE and began:
+        text = (
+            "It did not end by itself at its time limit, and the cluster stopped it. Train fewer epochs, use less data, "
+            "or raise timeout_seconds."
         )
-    if status.get("reason") == "DeadlineExceeded":
-        return Failure(
-            code="timeout",
-            message="It did not end by itself at its time limit, and the cluster stopped it. Train fewer epochs, use less data, "
-            "or raise timeout_seconds.",
-            log=_tail(printed),
-        )
+        return Ending.OVERDUE, Failure(code="timeout", message=text, log=log)
     for part, end in (("model", guest), ("host", host)):
         if end.get("reason") == "OOMKilled":
-            return _out_of_memory(part, end, printed)
-    if not host:
-        return Failure(code="lost", message=f"Its pod ended before it began. {_sentence(message)}".strip())
-    if host.get("reason") in _START or host.get("reason") == "StartError":
-        return Failure(code="not_startable", message=f"Its container can't be started: {_sentence(printed)}")
-    return exits.explain(int(host.get("exitCode", 1)), printed)
+            return Ending.CRASHED, _out_of_memory(part, end, printed)
+    if not host or (reason == _LATE and not began):
+        return Ending.TEMPORARY, Failure(code="lost", message=f"Its pod ended before it began. {message}".strip())
+    if host.get("reason") in _START:
+        return Ending.CRASHED, Failure(
+            code="not_startable", message=f"Its container can't be started: {_sentence(printed)}"
+        )
+    if host.get("reason") == "ContainerStatusUnknown":  # its node was restarted; the code is made up
+        return Ending.TEMPORARY, exits.explain(None, "")
+    code = int(host.get("exitCode", 1))
+    return Ending.TEMPORARY if code == exits.TEMPORARY else Ending.CRASHED, exits.explain(code, printed)
 
 
 def _out_of_memory(part: str, end: Object, printed: str) -> Failure:
@@ -263,19 +264,6 @@ def _out_of_memory(part: str, end: Object, printed: str) -> Failure:
         "of which it gets a half beside the model."
     )
     return Failure(code="out_of_memory", message=text, log=_tail(str(end.get("message") or printed)))
-
-
-def _why_not_ready(states: Mapping[str, Object]) -> Failure | None:
-    """What is wrong with a pod whose host runs."""
-    guest = states.get(names.GUEST) or {}
-    state = guest.get("state") or {}
-    if "waiting" in state:
-        return _why_container_waits(guest, "model")
-    if "terminated" in state:
-        end = state["terminated"]
-        if end.get("reason") == "OOMKilled":
-            return _out_of_memory("model", end, "")
-    return None
 
 
 def _why_waiting(pod: Object, states: Mapping[str, Object]) -> Failure | None:
@@ -291,7 +279,8 @@ def _why_waiting(pod: Object, states: Mapping[str, Object]) -> Failure | None:
 
 
 def _why_container_waits(entry: Object, part: str) -> Failure | None:
-    waiting = (entry.get("state") or {}).get("waiting") or {}
+    state = entry.get("state") or {}
+    waiting = state.get("waiting") or {}
     reason, message = str(waiting.get("reason") or ""), _sentence(str(waiting.get("message") or ""))
     if reason in _IMAGE:
         # The cluster's words alternate with its pauses; only their end says why.
@@ -304,8 +293,8 @@ def _why_container_waits(entry: Object, part: str) -> Failure | None:
         )
     if reason in _START:
         return Failure(code="not_startable", message=f"Its container can't be started: {message}")
-    last = (entry.get("lastState") or {}).get("terminated") or {}
-    if reason == _BACK_OFF or (waiting and last):
+    last = state.get("terminated") or (entry.get("lastState") or {}).get("terminated") or {}
+    if last and "running" not in state:
         if last.get("reason") == "OOMKilled":
             return _out_of_memory(part, last, "")
         return exits.explain(int(last.get("exitCode", 1)), str(last.get("message") or ""))
@@ -335,6 +324,11 @@ def created(found: Object) -> float:
 def seconds(text: str | None) -> float | None:
     """A time of the API in Unix seconds."""
     return None if not text else datetime.fromisoformat(text).timestamp()
+
+
+def _refusal(text: str) -> str:
+    """The cluster's words without the name of the pod, which is another each time."""
+    return _sentence(_POD_NAME.split(text)[-1])
 
 
 def _sentence(text: str) -> str:

@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -128,7 +129,7 @@ class KubernetesRuntime:
         for pod in self._pods.objects.values():
             for owner in pod["metadata"].get("ownerReferences") or []:
                 pods[owner["uid"]].append(pod)
-        runs = {run.workload_id: run for run in self._unacceptable.values()} | self._validators.runs
+        runs = dict(self._validators.runs)
         for job in self._current_jobs().values():
             uid = job["metadata"]["uid"]
             assignment = self._assignment_of(job)
@@ -147,6 +148,10 @@ class KubernetesRuntime:
             if assignment is not None:
                 run = reading.run_of_set(found, assignment, pods[uid], refused=self._refusals.get(uid))
                 runs[run.workload_id] = run
+        for workload_id, run in self._unacceptable.items():
+            # What runs of an inference goes on, to the last spec that was acceptable.
+            present = runs.get(workload_id)
+            runs[workload_id] = run if present is None else replace(run, replicas_running=present.at_work)
         return list(runs.values())
 
     async def start(self, spec: Spec, *, replica: int, attempt: int, tries: int) -> None:
@@ -190,10 +195,7 @@ class KubernetesRuntime:
         self._unacceptable.pop(workload_id, None)
         self._validators.forget(workload_id)
         for job in self._jobs_of(workload_id):
-            if reading.is_finished(job):
-                await self._change_job(job, {"metadata": {"annotations": {names.OVER: "true"}}})
-            else:  # it was stopped, so nothing of it would ever end: no time to live counts
-                await self._delete_job(job)
+            await self._let_go(job)
 
     async def log(self, workload_id: str, replica: int, *, part: Part, lines: int) -> str:
         if workload_id.startswith("validation-") and part == "host":
@@ -243,6 +245,9 @@ class KubernetesRuntime:
             await self._make_room(manifest["metadata"]["name"], error)
             return
         self._jobs.take("ADDED", made)
+        for earlier in self._jobs_of(spec.workload_id):
+            if earlier["metadata"]["name"] != made["metadata"]["name"]:
+                await self._let_go(earlier)
         log.info("started", workload_id=spec.workload_id, attempt=assignment.attempt, job=made["metadata"]["name"])
 
     async def _make_room(self, name: str, error: ConflictError) -> None:
@@ -252,16 +257,17 @@ class KubernetesRuntime:
         except NotFoundError:
             return
         self._jobs.take("MODIFIED", present)
-        if reading.is_over(present) or reading.is_finished(present) or reading.stop_of(present) is not None:
+        is_going = "deletionTimestamp" in present["metadata"] or reading.stop_of(present) is not None
+        if is_going or reading.is_over(present) or reading.is_finished(present):
             await self._delete_job(present)
             raise UnavailableError(f"The Job {name} of an earlier try is removed first.") from error
 
     async def _apply_set(self, assignment: Assignment, spec: InferenceSpec) -> None:
         scales_itself = spec.settings.autoscaling is not None and await self._cluster.serves(SCALED_OBJECT)
-        if scales_itself and spec.replicas == 0:  # paused: nothing may scale it up meanwhile
+        scaled = scales_itself and spec.replicas > 0
+        if not scaled:  # it may have scaled by itself before, and nothing may do so now
             with contextlib.suppress(NotFoundError):
                 await self._cluster.delete(SCALED_OBJECT, names.set_name(self._settings.instance, spec.workload_id))
-        scaled = scales_itself and spec.replicas > 0
         manifest = manifests.stateful_set(assignment, self._settings, scaled=scaled)
         made = await self._cluster.apply(STATEFUL_SET, manifests.with_owner(manifest, self._owner))
         self._sets.take("MODIFIED", made)
@@ -273,6 +279,15 @@ class KubernetesRuntime:
     async def _change_job(self, job: Object, change: Object) -> None:
         with contextlib.suppress(NotFoundError):
             self._jobs.take("MODIFIED", await self._cluster.patch(JOB, job["metadata"]["name"], change))
+
+    async def _let_go(self, job: Object) -> None:
+        """Wait for the Job no more. Only now may time remove it: a scheduler that was away long would do it all again."""
+        if reading.stop_of(job) is not None:  # the cluster never calls it finished, so no time to live would count
+            await self._delete_job(job)
+            return
+        ttl = self._settings.job_ttl_seconds
+        change: Object = {"metadata": {"annotations": {names.OVER: "true"}}, "spec": {"ttlSecondsAfterFinished": ttl}}
+        await self._change_job(job, change)
 
     async def _delete_job(self, job: Object) -> None:
         with contextlib.suppress(NotFoundError, ConflictError):
