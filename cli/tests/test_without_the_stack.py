@@ -19,11 +19,11 @@ def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str
     )
 
 
-@pytest.mark.parametrize("command", ["up", "down", "status", "logs", "demo"])
+@pytest.mark.parametrize("command", ["up", "down", "status", "logs", "demo", "doctor"])
 def test_what_needs_the_stack_says_how_to_get_it(command: str) -> None:
     done = run(command)
     assert done.returncode == 1
-    assert "kafka-ml-cli[local]" in done.stderr
+    assert "kafka-ml-cli[local]" in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import typer
+from rich.markup import escape
 
 from kafka_ml_cli.context import home
 from kafka_ml_cli.local import this_platform
@@ -52,9 +53,9 @@ def doctor(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) ->
     else:
         for finding in findings:
             mark = "[green]✓[/green]" if finding.ok else "[red]✗[/red]"
-            console.print(f"{mark} {finding.name}: {finding.found}", highlight=False)
+            console.print(f"{mark} {finding.name}: {escape(finding.found)}", highlight=False)
             if not finding.ok:
-                console.print(f"  {finding.advice}", highlight=False)
+                console.print(f"  {escape(finding.advice)}", highlight=False)
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
 
