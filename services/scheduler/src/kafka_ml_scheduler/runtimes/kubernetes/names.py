@@ -21,7 +21,7 @@ HOST, GUEST = "host", "guest"
 VALIDATOR = "validator"
 """Component of the pods that wait for validations."""
 
-_PREFIX = 24
+_PREFIX = 22
 
 
 def labels(instance: str, workload_id: str) -> dict[str, str]:
@@ -65,7 +65,7 @@ def validator_labels(instance: str) -> dict[str, str]:
 
 
 def _prefix(instance: str) -> str:
-    """Names of Jobs have 63 characters at most, as they become labels of their pods."""
+    """Names become labels of pods, which have 63 characters at most; a StatefulSet's with eleven more that tell its revisions apart."""
     if len(instance) <= _PREFIX:
         return instance
     return f"{instance[: _PREFIX - 5].rstrip('-')}-{hashlib.sha256(instance.encode()).hexdigest()[:4]}"
