@@ -6,9 +6,20 @@ import pytest
 
 from kafka_ml_common.cloudevents import Record
 from kafka_ml_common.messages import Failure, WorkloadState
-from kafka_ml_common.workloads import STORING_SECONDS
+from kafka_ml_common.placement import Autoscaling
+from kafka_ml_common.workloads import STORING_SECONDS, InferenceSettings
 from kafka_ml_scheduler.desired import NO_SPEC, Wanted
-from kafka_ml_scheduler.plan import GRACE_SECONDS, Finish, Forget, Start, Stop, pause_after, reconcile, time_limit
+from kafka_ml_scheduler.plan import (
+    GRACE_SECONDS,
+    HINDRANCES,
+    Finish,
+    Forget,
+    Start,
+    Stop,
+    pause_after,
+    reconcile,
+    time_limit,
+)
 from kafka_ml_scheduler.runtimes.base import Ending, Phase, Run
 
 NOW = 1_000_000.0
@@ -28,8 +39,8 @@ def ended(spec, ending, replica=0, *, attempt=1, tries=1, ago=100.0, ran=10.0):
     return Run(spec, replica, attempt, tries, Phase.ENDED, NOW - ago - ran, NOW - ago, ending, failure)
 
 
-def plan(desired, *runs, max_parallel=2):
-    return reconcile(desired, runs, now=NOW, max_parallel=max_parallel)
+def plan(desired, *runs, max_parallel=2, **more):
+    return reconcile(desired, runs, now=NOW, max_parallel=max_parallel, **more)
 
 
 def states(made):
@@ -209,3 +220,132 @@ def test_planning_twice_gives_the_same(training, inference):
     job, service = training(), inference(replicas=2)
     desired, runs = wanted(job, service), [ended(job, Ending.CRASHED), running(service, 1)]
     assert dataclasses.asdict(plan(desired, *runs)) == dataclasses.asdict(plan(desired, *runs))
+
+
+def hindered(spec, code, *, asked_at=NOW - 5, phase=Phase.PENDING):
+    failure = Failure(code=code, message="Something is missing.")
+    return Run(spec, 0, 1, 1, phase, asked_at, failure=failure, replicas_running=0)
+
+
+def test_what_has_not_begun_is_pending_with_its_reason_and_takes_a_slot(training):
+    spec, other = training(), training()
+    made = plan(wanted(spec, other), hindered(spec, "unschedulable"), max_parallel=1)
+    assert made.actions == []
+    told = {
+        status.workload_id: (status.state, status.failure.code, status.replicas_running) for status in made.statuses
+    }
+    assert told[spec.workload_id] == (WorkloadState.PENDING, "unschedulable", 0)
+    assert told[other.workload_id] == (WorkloadState.PENDING, "waiting", 0)
+
+
+@pytest.mark.parametrize("code", sorted(HINDRANCES))
+def test_what_waiting_does_not_mend_is_given_up_with_its_reason(training, validation, code):
+    for spec in (training(), validation()):
+        early = plan(wanted(spec), hindered(spec, code, asked_at=NOW - 29), start_seconds=30)
+        assert (early.actions, early.wake_at) == ([], NOW + 1)
+        (stop,) = plan(wanted(spec), hindered(spec, code, asked_at=NOW - 30), start_seconds=30).actions
+        assert (stop.workload_id, stop.replica, stop.overdue.code) == (spec.workload_id, 0, code)
+        assert stop.overdue.message == "Something is missing. It did not start within 30 seconds."
+        over = Run(spec, 0, 1, 1, Phase.ENDED, NOW - 30, NOW, Ending.OVERDUE, stop.overdue)
+        (finish,) = plan(wanted(spec), over).actions
+        assert (finish.status.state, finish.status.failure) == (WorkloadState.FAILED, stop.overdue)
+
+
+@pytest.mark.parametrize("code", ["unschedulable", "lost", "crashed"])
+def test_a_node_may_come_by_itself_and_is_waited_for(training, code):
+    spec = training()
+    made = plan(wanted(spec), hindered(spec, code, asked_at=NOW - 1_000_000), start_seconds=30)
+    assert (made.actions, made.wake_at, states(made)) == ([], None, [WorkloadState.PENDING])
+
+
+def test_nothing_that_never_ran_is_called_running_while_it_is_stopped(training):
+    spec = training()
+    stopping = hindered(spec, "image_not_found", phase=Phase.STOPPING)
+    for desired in (wanted(spec), wanted(spec, withdrawn=True), {}):
+        made = plan(desired, stopping)
+        assert made.actions == []
+        assert [(status.state, status.replicas_running) for status in made.statuses] == [(WorkloadState.PENDING, 0)]
+    assert states(plan(wanted(spec), running(spec, phase=Phase.STOPPING))) == [WorkloadState.RUNNING]
+
+
+def group(spec, at_work=1, *, replicas=None, phase=Phase.RUNNING, failure=None, **more):
+    """The run of an inference whose replicas the runtime keeps."""
+    there = spec.replicas if replicas is None else replicas
+    more = {"replicas_wanted": there} | more
+    kept = spec.model_copy(update={"replicas": there})
+    return Run(kept, 0, 1, 1, phase, NOW - 5, failure=failure, replicas_running=at_work, **more)
+
+
+def keep(spec, *runs, **more):
+    return plan(wanted(spec, **more), *runs, keeps_replicas=True)
+
+
+def test_a_group_is_applied_when_it_is_missing_outdated_or_of_another_size(inference):
+    spec = inference(replicas=2)
+    old = spec.model_copy(update={"model_object": "other"})
+    for runs in ((), (group(old),), (group(spec, replicas=1),), (group(spec, replicas=0),)):
+        assert keep(spec, *runs).actions == [Start(spec, 0, 1, 1)]
+    assert keep(spec, group(spec)).actions == []
+    assert keep(spec, group(spec.model_copy(update={"generation": 7}))).actions == []
+
+
+def test_a_group_is_not_touched_while_its_predecessor_goes(inference):
+    spec = inference()
+    assert keep(spec, group(spec, replicas=9, phase=Phase.STOPPING)).actions == []
+
+
+def test_a_group_runs_if_one_replica_does_and_tells_how_many_and_what_is_wrong(inference):
+    spec = inference(replicas=3)
+    made = keep(spec, group(spec, 2, failure=CRASH))
+    (status,) = made.statuses
+    assert (status.state, status.replicas_running, status.replicas_wanted) == (WorkloadState.RUNNING, 2, 3)
+    assert status.failure == CRASH
+    (status,) = keep(spec, group(spec, 0, failure=CRASH)).statuses
+    assert (status.state, status.replicas_running, status.failure) == (WorkloadState.PENDING, 0, CRASH)
+    (status,) = keep(spec).statuses
+    assert (status.state, status.replicas_running, status.failure) == (WorkloadState.PENDING, 0, None)
+    none = spec.model_copy(update={"replicas": 0})
+    assert states(keep(none, group(none, 0))) == [WorkloadState.RUNNING]
+
+
+def test_a_group_whose_start_is_hindered_is_never_given_up(inference):
+    spec = inference()
+    run = dataclasses.replace(
+        group(spec, 0), started_at=0.0, failure=Failure(code="image_not_found", message="No image.")
+    )
+    made = keep(spec, run)
+    assert (made.actions, states(made)) == ([], [WorkloadState.PENDING])
+
+
+def test_the_size_of_a_group_that_scales_by_itself_is_left_alone_but_pauses_count(inference):
+    lag = InferenceSettings(autoscaling=Autoscaling(max_replicas=9))
+    spec = inference(replicas=1, settings=lag)
+    scaled = group(spec, 4, replicas=5, scales_itself=True)
+    made = keep(spec, scaled)
+    (status,) = made.statuses
+    assert (made.actions, status.replicas_running, status.replicas_wanted) == ([], 4, 5)
+    pause = spec.model_copy(update={"replicas": 0})
+    assert keep(pause, scaled).actions == [Start(pause, 0, 1, 1)]
+    assert keep(pause, group(pause, 0)).actions == []
+    assert keep(spec, group(pause, 0)).actions == [Start(spec, 0, 1, 1)]
+    to_zero = group(spec, 0, replicas_wanted=0, scales_itself=True)
+    (status,) = keep(spec, to_zero).statuses
+    assert (status.state, status.replicas_wanted) == (WorkloadState.RUNNING, 0)
+    assert keep(spec, to_zero).actions == []
+
+
+def test_without_what_scales_it_the_asked_for_size_counts(inference):
+    spec = inference(replicas=3, settings=InferenceSettings(autoscaling=Autoscaling(max_replicas=9)))
+    assert keep(spec, group(spec, 2, replicas=2)).actions == [Start(spec, 0, 1, 1)]
+    assert keep(spec, group(spec, 3)).actions == []
+
+
+def test_a_withdrawn_group_stops_as_one_and_then_is_told_to_have_stopped(inference):
+    spec = inference(replicas=3)
+    made = keep(spec, group(spec, 3), withdrawn=True)
+    assert made.actions == [Stop(spec.workload_id, 0)]
+    (status,) = made.statuses
+    assert (status.state, status.replicas_running, status.replicas_wanted) == (WorkloadState.RUNNING, 3, 3)
+    assert keep(spec, group(spec, 3, phase=Phase.STOPPING), withdrawn=True).actions == []
+    (finish,) = keep(spec, withdrawn=True).actions
+    assert (finish.status.state, finish.answers, finish.replicas) == (WorkloadState.STOPPED, f"id-{spec.key}", ())
