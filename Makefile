@@ -5,7 +5,7 @@ RUN := .venv/bin
 SOURCES := libs sinks services cli examples benchmarks tests conftest.py
 MANIFESTS := pyproject.toml uv.lock $(wildcard libs/*/pyproject.toml services/*/pyproject.toml) sinks/pyproject.toml cli/pyproject.toml
 
-.PHONY: demo test test-services test-platform test-thorough test-containers lint format up down bench images clean
+.PHONY: demo test test-services test-platform test-thorough test-containers test-chart lint format up down bench images clean
 
 demo: .venv/.synced ## the main job: train two models from a stream, deploy the better one, predict on another
 	@$(RUN)/kafka-ml demo
@@ -30,6 +30,9 @@ test-thorough: .venv/.synced ## the tests that take long: faults injected again 
 
 test-containers: .venv/.synced ## the compose file, with images that were built before
 	TAG=$(TAG) REGISTRY=$(REGISTRY) $(RUN)/pytest -q -m containers tests/compose
+
+test-chart: .venv/.synced ## the chart, rendered by helm
+	$(RUN)/pytest -q -m chart tests/chart
 
 lint: .venv/.synced ## style, types, and who imports whom
 	$(RUN)/ruff check $(SOURCES)

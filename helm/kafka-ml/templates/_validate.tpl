@@ -23,6 +23,11 @@
 {{- if and .objectStore.tls.existingSecret (not .objectStore.secure) }}{{ $problems = append $problems "objectStore.tls.existingSecret is not used with objectStore.secure=false." }}{{ end -}}
 {{- if and .api.ingress.enabled (not .api.ingress.hosts) }}{{ $problems = append $problems "api.ingress.enabled needs api.ingress.hosts: the API answers only for names that it knows." }}{{ end -}}
 {{- with .api.autoscaling }}{{ if and .enabled (lt (int .maxReplicas) (int .minReplicas)) }}{{ $problems = append $problems (printf "api.autoscaling.maxReplicas=%v is less than minReplicas=%v." .maxReplicas .minReplicas) }}{{ end }}{{ end -}}
+{{- range $part := list "api" "control" "scheduler" "workloads" -}}
+{{- range $variable, $_ := (get $.Values $part).env -}}
+{{- if regexMatch "(PASSWORD|SECRET_KEY|ACCESS_KEY|DATABASE_URL|TOKEN)$" $variable }}{{ $problems = append $problems (printf "%s.env.%s would be readable by everybody who may see the release's objects: put it into a Secret, whose name the chart takes." $part $variable) }}{{ end -}}
+{{- end -}}
+{{- end -}}
 {{- if and .keda.triggerAuthentication (not .keda.enabled) }}{{ $problems = append $problems "keda.triggerAuthentication is not used with keda.enabled=false." }}{{ end -}}
 {{- end -}}
 {{- if $problems -}}
