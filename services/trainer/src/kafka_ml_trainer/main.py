@@ -2,15 +2,16 @@
 
 It starts its guest, which imports TensorFlow and waits; waits itself for an assignment; does it; reports; and ends. With 0: the
 outcome was reported, or no work came. With 75 (EX_TEMPFAIL): Kafka or the object store is away, which uses up no attempt. With 1: it
-could not be done, which does. With 64 (EX_USAGE): the assignment is none.
+could not be done, which does. With 64 (EX_USAGE): the assignment is none. Or it waits for validations by HTTP (serving.py).
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from kafka_ml_sandbox.host import Guest
 from kafka_ml_sandbox.transcript import Transcript
 from kafka_ml_trainer.problems import Stopped
 from kafka_ml_trainer.reporting import Reporter
+from kafka_ml_trainer.serving import Validations, serve
 from kafka_ml_trainer.settings import TrainerSettings
 from kafka_ml_trainer.stopping import Stop
 from kafka_ml_trainer.storing import fresh_folder
@@ -43,40 +45,46 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the process; returns its exit code."""
     parser = argparse.ArgumentParser(prog="kafka-ml-trainer", description="Train or validate one model.")
     parser.add_argument("--assignment", type=Path, help="file with the assignment; by default a line on standard input")
+    parser.add_argument(
+        "--serve", type=int, metavar="PORT", help="wait for validations by HTTP instead, one after another"
+    )
     options = parser.parse_args(arguments)
     configure("trainer")
     settings, stop = TrainerSettings(), Stop()
     stop.leave_at_signal(os.EX_TEMPFAIL if options.assignment else 0)
-    with (
-        fresh_folder(settings.work_folder) as folder,
-        guest_of(settings, Path(folder)) as guest,
-    ):
-        line = options.assignment.read_bytes() if options.assignment else sys.stdin.buffer.readline()
-        if not line.strip():
-            return 0
-        if settings.stop_file is not None:
-            stop.note_file(settings.stop_file)
-        else:
+    with fresh_folder(settings.work_folder) as path, guests(settings, Path(path)) as start:
+        folder = Path(path)
+        if options.serve is not None:
             stop.note_signal()
-        try:
-            assignment = Assignment.model_validate_json(line)
-        except ValidationError as error:
-            log.error("the assignment can't be read", error=str(error))
-            return os.EX_USAGE
-        return work(assignment, guest, Path(folder), settings, stop)
+            validations = Validations(start, lambda task, guest: work(task, guest, folder, settings, stop))
+            return serve(validations, options.serve, settings.secret_token, stop)
+        with start() as guest:
+            line = options.assignment.read_bytes() if options.assignment else sys.stdin.buffer.readline()
+            if not line.strip():
+                return 0
+            if settings.stop_file is not None:
+                stop.note_file(settings.stop_file)
+            else:
+                stop.note_signal()
+            try:
+                assignment = Assignment.model_validate_json(line)
+            except ValidationError as error:
+                log.error("the assignment can't be read", error=str(error))
+                return os.EX_USAGE
+            return work(assignment, guest, folder, settings, stop)
 
 
 @contextmanager
-def guest_of(settings: TrainerSettings, folder: Path) -> Iterator[Guest]:
-    """The guest: in the pod's other container where there is one, else in a process of its own."""
+def guests(settings: TrainerSettings, folder: Path) -> Iterator[Callable[[], Guest]]:
+    """What starts guests, one after another: in the pod's other container where there is one, else as processes of their own."""
     preload = ["tensorflow", "keras"]
     if settings.guest_folder is not None:
-        with Keeper(settings.guest_folder) as keeper, Guest.attach(GUEST_MODULE, keeper, preload=preload) as guest:
-            yield guest
+        with Keeper(settings.guest_folder) as keeper:
+            yield lambda: Guest.attach(GUEST_MODULE, keeper, preload=preload)
         return
     on_output = Transcript(settings.model_log) if settings.model_log else None
-    with Guest.start(GUEST_MODULE, folder / "guest", preload=preload, on_output=on_output) as guest:
-        yield guest
+    numbers = itertools.count(1)
+    yield lambda: Guest.start(GUEST_MODULE, folder / f"guest-{next(numbers)}", preload=preload, on_output=on_output)
 
 
 def work(assignment: Assignment, guest: Guest, folder: Path, settings: TrainerSettings, stop: Stop) -> int:

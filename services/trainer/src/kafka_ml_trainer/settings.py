@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -26,6 +26,10 @@ class TrainerSettings(BaseSettings):
         validation_alias="KAFKA_ML_MODEL_LOG",
         description="file for what the model's code prints; none when unset",
     )
+    token: SecretStr | None = Field(
+        None,
+        description="who asks for validations by HTTP must send it as `Authorization: Bearer`; anybody may when unset",
+    )
     stop_file: Path | None = Field(
         None,
         description="words in it ask the work to stop, instead of SIGTERM, which then leaves it for another process",
@@ -39,3 +43,8 @@ class TrainerSettings(BaseSettings):
     memory_share: float = Field(
         0.25, ge=0, le=1, description="share of a training's memory that its data may take; more is streamed from disk"
     )
+
+    @property
+    def secret_token(self) -> str | None:
+        """The token in clear."""
+        return self.token.get_secret_value() if self.token else None
