@@ -69,7 +69,9 @@ RUN --mount=type=bind,from=wheels,source=/wheels,target=/wheels \
     # Their guest modules stand on the sandbox alone; what reads Kafka and the object store can't even be imported there.
     && uv pip install $OURS /ours/guest kafka-ml-sandbox kafka-ml-trainer kafka-ml-inferer \
     && uv pip install $OURS /ours/cli kafka-ml-common kafka-ml-sinks kafka-ml-cli \
-    && uv pip install $OURS /ours/scheduler-local kafka-ml-common kafka-ml-sandbox kafka-ml-scheduler kafka-ml-trainer kafka-ml-inferer
+    && uv pip install $OURS /ours/scheduler-local kafka-ml-common kafka-ml-sandbox kafka-ml-scheduler kafka-ml-trainer kafka-ml-inferer \
+    # The time of installation, which would make every image a new one with any change of code.
+    && find /ours -name uv_cache.json -delete && find /ours -name RECORD -exec sed -i /uv_cache.json/d {} +
 
 # --- Stages that run ---
 
