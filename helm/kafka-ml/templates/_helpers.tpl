@@ -82,6 +82,7 @@ app.kubernetes.io/instance: {{ include "kafka-ml.fullname" . }}
 {{- $names = append $names (.Values.workloads.kafkaSecret | default .Values.kafka.existingSecret) -}}
 {{- end -}}
 {{- $names = append $names (.Values.workloads.objectStoreSecret | default (include "kafka-ml.objectStoreSecret" .)) -}}
+{{- $names = append $names (printf "%s-validator-token" (include "kafka-ml.fullname" .)) -}}
 {{- toJson ($names | uniq) }}
 {{- end }}
 

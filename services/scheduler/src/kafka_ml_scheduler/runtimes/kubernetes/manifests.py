@@ -5,6 +5,7 @@ share three small volumes and nothing else. The assignment travels as an annotat
 is there whole or not at all.
 """
 
+import hashlib
 from typing import Any
 
 from kafka_ml_common.errors import InvalidError
@@ -174,12 +175,21 @@ def validators(settings: KubernetesSettings) -> Manifest:
             "template": {
                 "metadata": {
                     "labels": labels,
-                    "annotations": {"kubectl.kubernetes.io/default-container": names.HOST},
+                    # Pods take up another token, or other settings of their hosts, when this changes.
+                    "annotations": {
+                        names.CREDENTIALS: _fingerprint(settings),
+                        "kubectl.kubernetes.io/default-container": names.HOST,
+                    },
                 },
                 "spec": pod,
             },
         },
     }
+
+
+def _fingerprint(settings: KubernetesSettings) -> str:
+    token = settings.validator_token.get_secret_value() if settings.validator_token is not None else ""
+    return hashlib.sha256(token.encode()).hexdigest()[:16]
 
 
 def _metadata(name: str, spec: Spec, settings: KubernetesSettings) -> Manifest:
@@ -260,7 +270,7 @@ def _tolerations(placement: Placement, settings: KubernetesSettings) -> list[Man
         {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": LOST_NODE_SECONDS}
         for key in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
     ]
-    return lost + [_toleration(entry) for entry in (*settings.tolerations, *placement.tolerations)]
+    return [*lost, *settings.tolerations, *(_toleration(entry) for entry in placement.tolerations)]
 
 
 def _toleration(entry: Toleration) -> Manifest:

@@ -15,6 +15,8 @@ NOT_SCALED = f"{GROUP}/not-scaled"
 """Annotation of an inference's StatefulSet: why it does not scale, though it should."""
 PAUSED = f"{GROUP}/paused"
 """Annotation of an inference's StatefulSet that scales by itself: it is to have no replica for now."""
+CREDENTIALS = f"{GROUP}/credentials"
+"""Annotation of validators: a hash of the token that they ask for."""
 
 MANAGER = "kafka-ml-scheduler"
 HOST, GUEST = "host", "guest"
@@ -56,7 +58,7 @@ def job_name(instance: str, workload_id: str, attempt: int, tries: int) -> str:
 
 def validator_name(instance: str) -> str:
     """Name of the Deployment of validators."""
-    return f"{_prefix(instance)}-{VALIDATOR}"
+    return f"{instance}-{VALIDATOR}"
 
 
 def validator_labels(instance: str) -> dict[str, str]:

@@ -6,8 +6,6 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from kafka_ml_common.placement import Toleration
-
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,51}[a-z0-9])?$")]
@@ -43,7 +41,7 @@ class KubernetesSettings(BaseSettings):
     allowed_service_accounts: frozenset[str] = Field(frozenset(), description="what a placement may name besides")
     gpu_resource: str = "nvidia.com/gpu"
     node_selector: dict[str, str] = Field(default_factory=dict)
-    tolerations: tuple[Toleration, ...] = ()
+    tolerations: tuple[dict[str, Any], ...] = Field((), description="as in a pod")
     runtime_class: str | None = Field(None, description="such as gvisor: a stronger wall around models")
     priority_class: str | None = None
     warm_validators: int = Field(1, ge=0, description="pods that wait to check code; without, each check starts a pod")
