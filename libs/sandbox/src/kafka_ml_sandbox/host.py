@@ -9,7 +9,6 @@ Everything that the guest says is checked; it gives neither shapes nor sizes nor
 """
 
 import contextlib
-import os
 import secrets
 import socket
 import threading
@@ -26,7 +25,7 @@ from kafka_ml_sandbox.deaths import GuestError, death, reported, stopped
 from kafka_ml_sandbox.folder import empty, listen, open_result, prepare, remove
 from kafka_ml_sandbox.launch import Isolation, launch
 from kafka_ml_sandbox.limits import Limits
-from kafka_ml_sandbox.memory import SharedArray, allocate
+from kafka_ml_sandbox.memory import Arrays
 from kafka_ml_sandbox.process import Process
 
 OnMessage = Callable[[str, dict[str, Any]], None]
@@ -53,10 +52,8 @@ class Guest:
         self._limits: Limits | None = None
         self._requests = 0
         self._turn = threading.RLock()  # re-entrant: `on_message` may close
-        self._state = threading.Lock()
-        self._files = 0
-        self._arrays: dict[str, int] = {}
-        self._unsent: list[SharedArray] = []
+        self._closing = threading.Lock()
+        self._arrays = Arrays(self.shared, process.share)
 
     @classmethod
     def start(
@@ -227,19 +224,7 @@ class Guest:
             ValueError: objects in `dtype`, or both `on_disk` and `writable`.
             OSError: no space on the disk.
         """
-        with self._state:
-            self._files += 1
-            file = f"array-{self._files}"
-        made = allocate(name, shape, dtype, self.shared, file, on_disk=on_disk, writable=writable)
-        with self._state:
-            self._arrays[name] = made.memory_bytes
-            self._process.share(sum(self._arrays.values()))
-            connection = self._connection
-            if connection is None:
-                self._unsent.append(made)
-        if connection is not None:
-            self._announce(connection, made)
-        return made.array
+        return self._arrays.add(name, shape, dtype, on_disk=on_disk, writable=writable)
 
     def open(self, name: str) -> BinaryIO:
         """Open the file `name` that the guest wrote to its scratch folder; links and pipes are refused (ValueError)."""
@@ -251,7 +236,7 @@ class Guest:
 
     def close(self) -> None:
         """Kill whatever is left of the guest and remove its folder, or what is in it if it is a pod's. Harmless when repeated."""
-        with self._state:
+        with self._closing:
             if self._closed:
                 return
             self._closed = True
@@ -263,10 +248,7 @@ class Guest:
                 self._listener.close()
                 if self._connection:
                     self._connection.close()
-            for made in self._unsent:
-                if made.descriptor is not None:
-                    os.close(made.descriptor)
-            self._unsent.clear()
+            self._arrays.close()
             self._clear()
 
     def __enter__(self) -> Self:
@@ -292,12 +274,8 @@ class Guest:
             raise self._stopped("absent", None)
         deadline = time.monotonic() + timeout
         if self._connection is None:
-            connection = Connection(self._accept(deadline, timeout))
-            with self._state:
-                self._connection = connection
-                unsent, self._unsent = self._unsent, []
-            for made in unsent:
-                self._announce(connection, made)
+            self._connection = Connection(self._accept(deadline, timeout))
+            self._arrays.connect(self._connection)
         message = self._receive(self._connection, deadline, timeout)
         if message.get("kind") == "error":
             error = self._reported(message)
@@ -398,14 +376,3 @@ class Guest:
             lost=process.lost,
             kernel_out_of_memory=process.kernel_out_of_memory,
         )
-
-    def _announce(self, connection: Connection, made: SharedArray) -> None:
-        try:
-            connection.send(
-                made.announcement, [] if made.descriptor is None else [made.descriptor], timeout=_SEND_TIMEOUT
-            )
-        except (ClosedError, TimeoutError):
-            pass  # the next request finds out how it ended
-        finally:
-            if made.descriptor is not None:
-                os.close(made.descriptor)

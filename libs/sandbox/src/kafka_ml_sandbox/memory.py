@@ -7,7 +7,8 @@ the guest cut short, and can't be written unless that was asked for. On disk the
 import fcntl
 import os
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from kafka_ml_sandbox.channel import map_array
+from kafka_ml_sandbox.connection import ClosedError, Connection
 
 # linux/fcntl.h; Python names the last of them only since 3.13.
 _F_ADD_SEALS = 1033
+_ANNOUNCE_SECONDS = 30.0
 _SEAL_SEAL, _SEAL_SHRINK, _SEAL_GROW, _SEAL_FUTURE_WRITE = 0x1, 0x2, 0x4, 0x10
 
 
@@ -32,6 +35,64 @@ class SharedArray:
     announcement: dict[str, object]
     descriptor: int | None
     """To be sent with the announcement and then closed; None when the guest opens the file itself."""
+
+
+class Arrays:
+    """All arrays of one guest. Those made before it has connected are announced once it has. Safe between threads."""
+
+    def __init__(self, folder: Path, on_memory: Callable[[int], None]) -> None:
+        """`folder`: where files go. `on_memory` is told how many bytes of memory all arrays take, before the guest hears of another."""
+        self._folder = folder
+        self._on_memory = on_memory
+        self._lock = threading.Lock()
+        self._files = 0
+        self._memory: dict[str, int] = {}
+        self._unsent: list[SharedArray] = []
+        self._connection: Connection | None = None
+
+    def add(self, name: str, shape: Sequence[int], dtype: DTypeLike, *, on_disk: bool, writable: bool) -> NDArray[Any]:
+        """Make an array; see `allocate`."""
+        with self._lock:
+            self._files += 1
+            file = f"array-{self._files}"
+        made = allocate(name, shape, dtype, self._folder, file, on_disk=on_disk, writable=writable)
+        with self._lock:
+            self._memory[name] = made.memory_bytes
+            self._on_memory(sum(self._memory.values()))
+            connection = self._connection
+            if connection is None:
+                self._unsent.append(made)
+        if connection is not None:
+            _announce(connection, made)
+        return made.array
+
+    def connect(self, connection: Connection) -> None:
+        """The guest is there."""
+        with self._lock:
+            self._connection = connection
+            unsent, self._unsent = self._unsent, []
+        for made in unsent:
+            _announce(connection, made)
+
+    def close(self) -> None:
+        """Release what no guest came for."""
+        with self._lock:
+            unsent, self._unsent = self._unsent, []
+        for made in unsent:
+            if made.descriptor is not None:
+                os.close(made.descriptor)
+
+
+def _announce(connection: Connection, made: SharedArray) -> None:
+    try:
+        connection.send(
+            made.announcement, [] if made.descriptor is None else [made.descriptor], timeout=_ANNOUNCE_SECONDS
+        )
+    except (ClosedError, TimeoutError):
+        pass  # the next request finds out how it ended
+    finally:
+        if made.descriptor is not None:
+            os.close(made.descriptor)
 
 
 def allocate(

@@ -80,7 +80,8 @@ def guests(settings: TrainerSettings, folder: Path) -> Iterator[Callable[[], Gue
     preload = ["tensorflow", "keras"]
     if settings.guest_folder is not None:
         with Keeper(settings.guest_folder) as keeper:
-            yield lambda: Guest.attach(GUEST_MODULE, keeper, preload=preload)
+            # A node that has just fetched the image reads it for the first time.
+            yield lambda: Guest.attach(GUEST_MODULE, keeper, preload=preload, start_timeout=300)
         return
     on_output = Transcript(settings.model_log) if settings.model_log else None
     numbers = itertools.count(1)
