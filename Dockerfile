@@ -9,7 +9,7 @@ ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS manifests
 COPY . /src
-RUN find /src -type f ! -name pyproject.toml ! -name uv.lock -delete
+RUN find /src -type f ! -name pyproject.toml ! -name uv.lock -delete && find /src -depth -type d -empty -delete
 
 FROM ${PYTHON_IMAGE} AS installer
 ARG UV_VERSION=0.13.9
