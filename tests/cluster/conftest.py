@@ -2,26 +2,30 @@
 
 import os
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 from kubernetes_asyncio import client, config
 
 from services.scheduler.tests.conftest import (
+    Events,
     events,
     inference,
     publisher,
     settings,
     training,
-    until,
     validation,
     wait_until,
 )
 from tests.cluster.parts import Line, Scheduler, Sight, background, kubeconfig_through
 
-__all__ = ["events", "inference", "publisher", "settings", "training", "until", "validation"]
+__all__ = ["events", "inference", "publisher", "settings", "training", "validation"]
+
+PATIENCE = 90.0
+"""Seconds. A cluster has much else to do; how fast something has to be, its test measures."""
 
 
 @dataclass
@@ -42,6 +46,17 @@ class Cluster:
     @property
     def batch(self) -> client.BatchV1Api:
         return client.BatchV1Api(self.api)
+
+
+@pytest.fixture
+def until() -> Callable[..., Awaitable[None]]:
+    """Waits for a condition: `await until(condition)`."""
+    return partial(wait_until, within=PATIENCE)
+
+
+@pytest.fixture(autouse=True)
+def _patient(events: Events) -> None:
+    events.within = PATIENCE
 
 
 @pytest.fixture
@@ -68,7 +83,7 @@ async def namespace(cluster: Cluster) -> AsyncIterator[str]:
     accounts = Sight(cluster.core.list_namespaced_service_account, name)
     try:
         async with background(accounts.follow):
-            await wait_until(lambda: "default" in accounts.present)  # no pod is let in before
+            await wait_until(lambda: "default" in accounts.present, PATIENCE)  # no pod is let in before
         yield name
     finally:
         await cluster.core.delete_namespace(name)

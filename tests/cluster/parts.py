@@ -106,7 +106,7 @@ class Scheduler:
             self.process = subprocess.Popen(  # noqa: ASYNC220 - it is back at once
                 [sys.executable, "-m", "kafka_ml_scheduler"], env=os.environ | environment, stderr=log
             )
-        await wait_until(lambda: self.ready or self.process is None or self.process.poll() is not None, within=30)
+        await wait_until(lambda: self.ready or self.process is None or self.process.poll() is not None, within=90)
         assert self.process.poll() is None, f"the scheduler ended at once:\n{self.printed()}"
 
     def kill(self) -> None:
@@ -120,7 +120,7 @@ class Scheduler:
     def _end(self, number: signal.Signals) -> int:
         assert self.process is not None
         self.process.send_signal(number)
-        code = self.process.wait(30)
+        code = self.process.wait(60)
         self.process = None
         return code
 

@@ -13,17 +13,27 @@ pytestmark = pytest.mark.cluster
 PENDING, RUNNING, SUCCEEDED, FAILED, STOPPED = WorkloadState
 
 
-async def first_reason(events, spec, until):
-    """The first status that says why; until then nothing may be called running."""
-    await until(lambda: any(status.failure for status in events.of(spec)), within=60)
-    status = next(status for status in events.of(spec) if status.failure)
-    assert "running" not in events.states(spec)
-    assert (status.state, status.replicas_running) == (PENDING, 0)
-    return status.failure
+async def told(events, spec, code, until):
+    """The first status that tells of this; a busy cluster may have had no room before."""
+
+    def found():
+        return next((s.failure for s in events.of(spec) if s.failure and s.failure.code == code), None)
+
+    await until(found)
+    statuses = events.of(spec)
+    assert {(status.state, status.replicas_running) for status in statuses} <= {(PENDING, 0), (FAILED, 0)}
+    return found()
+
+
+def small(spec, **placement):
+    """The same workload, with next to no processor of its own: the cluster has other tests to run."""
+    settings = spec.settings
+    placement = settings.placement.model_copy(update={"cpus": 0.01} | placement)
+    return spec.model_copy(update={"settings": settings.model_copy(update={"placement": placement})})
 
 
 async def given_up(events, spec):
-    failed = await events.wait_for(spec, FAILED, within=60)
+    failed = await events.wait_for(spec, FAILED)
     assert "running" not in events.states(spec)
     assert failed.failure.message.endswith("It did not start within 5 seconds.")
     return failed.failure
@@ -35,21 +45,21 @@ async def test_an_image_that_does_not_exist(part, scheduler, publisher, events, 
     if part == "model":
         images = {"kubernetes_guest_images": json.dumps({"tensorflow": NO_IMAGE})}
     await scheduler.start(start_seconds=5, **images)
-    job, service = training(), inference()
+    job, service = small(training()), small(inference())
     await publisher.publish(job)
     await publisher.publish(service)
     for spec in (job, service):
-        failure = await first_reason(events, spec, until)
-        assert failure.code == "image_not_found"
+        failure = await told(events, spec, "image_not_found", until)
         assert f"The image {NO_IMAGE} can't be fetched: " in failure.message
     failure = await given_up(events, job)
     assert (failure.code, NO_IMAGE in failure.message) == ("image_not_found", True)
-    await until(lambda: not jobs.present and set(pods.per_workload()) == {service.workload_id}, within=40)
+    await until(lambda: not jobs.present and set(pods.per_workload()) == {service.workload_id})
     assert len(jobs.ever) == 1
     assert {status.state for status in events.of(service)} == {PENDING}
-    assert len({status.failure.message for status in events.of(service) if status.failure}) <= 2
+    messages = [s.failure.message for s in events.of(service) if s.failure and s.failure.code == "image_not_found"]
+    assert len(messages) == len(set(messages))  # it doesn't alternate
     await publisher.withdraw(topics.WORKLOADS, service.workload_id)
-    await events.wait_for(service, STOPPED, within=40)
+    await events.wait_for(service, STOPPED)
     assert "running" not in events.states(service)
 
 
@@ -58,33 +68,32 @@ async def test_no_node_that_fits_is_waited_for(scheduler, publisher, events, tra
     job, service, later = training(), inference(), training()
     for spec in (job, service):
         await publisher.publish(spec)
-        failure = await first_reason(events, spec, until)
-        assert failure.code == "unschedulable"
+        failure = await told(events, spec, "unschedulable", until)
         assert "node affinity/selector" in failure.message
         assert "preemption" not in failure.message.lower()
     await publisher.publish(later)
-    await first_reason(events, later, until)
+    await told(events, later, "unschedulable", until)
     assert set(events.states(job)) == {"pending"}
 
 
 async def test_a_secret_that_is_missing(scheduler, publisher, events, jobs, pods, training, inference, until):
     await scheduler.start(start_seconds=5, kubernetes_host_secrets=json.dumps(["none"]))
-    job, service = training(), inference()
+    job, service = small(training()), small(inference())
     await publisher.publish(job)
     await publisher.publish(service)
     for spec in (job, service):
-        failure = await first_reason(events, spec, until)
-        assert (failure.code, 'secret "none" not found' in failure.message) == ("misconfigured", True)
+        failure = await told(events, spec, "misconfigured", until)
+        assert 'secret "none" not found' in failure.message
     assert (await given_up(events, job)).code == "misconfigured"
-    await until(lambda: not jobs.present and set(pods.per_workload()) == {service.workload_id}, within=40)
+    await until(lambda: not jobs.present and set(pods.per_workload()) == {service.workload_id})
 
 
 async def test_an_image_that_would_run_as_root(scheduler, publisher, events, training, until):
     await scheduler.start(start_seconds=5, kubernetes_trainer_image=BUSYBOX)
-    spec = training()
+    spec = small(training())
     await publisher.publish(spec)
-    failure = await first_reason(events, spec, until)
-    assert (failure.code, "image will run as root" in failure.message) == ("misconfigured", True)
+    failure = await told(events, spec, "misconfigured", until)
+    assert "image will run as root" in failure.message
     await given_up(events, spec)
 
 
@@ -95,17 +104,16 @@ async def test_a_quota_that_lets_no_pod_in(
         namespace, {"metadata": {"name": "none-at-all"}, "spec": {"hard": {"pods": "0"}}}
     )
     await scheduler.start(start_seconds=10)
-    job, service = training(), inference()
+    job, service = small(training()), small(inference())
     await publisher.publish(job)
     await publisher.publish(service)
     for spec in (job, service):
-        failure = await first_reason(events, spec, until)
-        assert failure.code == "refused"
+        failure = await told(events, spec, "refused", until)
         assert "exceeded quota: none-at-all" in failure.message
-    failed = await events.wait_for(job, FAILED, within=60)
+    failed = await events.wait_for(job, FAILED)
     assert failed.failure.message.endswith("It did not start within 10 seconds.")
-    assert len({status.failure.message for status in events.of(job) if status.failure}) == 2
-    await until(lambda: not jobs.present, within=40)
+    assert len({status.failure.message for status in events.of(job) if status.failure}) == 2  # the last one included
+    await until(lambda: not jobs.present)
     assert not pods.ever
 
 
@@ -116,18 +124,10 @@ async def test_what_the_installation_does_not_offer_fails_at_once_and_hurts_noth
     service = inference()
     await publisher.publish(service)
     await until(lambda: pods.present)
-    settings = service.settings.model_copy(
-        update={"placement": service.settings.placement.model_copy(update={"framework": "jax"})}
-    )
-    await publisher.publish(service.model_copy(update={"settings": settings, "generation": 2}))
-    refused = await events.wait_for(service, PENDING, within=20, generation=2)
-    await until(lambda: any(s.generation == 2 and s.failure for s in events.of(service)))
-    assert "no image for the framework jax" in next(
-        status.failure.message for status in events.of(service) if status.generation == 2 and status.failure
-    )
-    assert refused.replicas_running == 0
-    job = training()
-    job = job.model_copy(update={"settings": job.settings.model_copy(update={"placement": settings.placement})})
+    await publisher.publish(small(service, framework="jax").model_copy(update={"generation": 2}))
+    failure = await told(events, service, "refused", until)
+    assert "no image for the framework jax" in failure.message
+    job = small(training(), framework="jax")
     await publisher.publish(job)
     failed = await events.wait_for(job, FAILED)
     assert (failed.failure.code, "jax" in failed.failure.message) == ("refused", True)

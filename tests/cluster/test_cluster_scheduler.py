@@ -41,16 +41,16 @@ async def test_each_of_fifty_trainings_is_there_once_though_the_scheduler_was_ki
     await scheduler.start(**nowhere)
     wanted = {spec.workload_id for spec in specs}
     for spec in specs:
-        assert (await events.wait_for(spec, PENDING, within=60, attempt=1)).replicas_running == 0
-    await until(lambda: set(jobs.per_workload()) == wanted and set(pods.per_workload()) == wanted, within=60)
+        assert (await events.wait_for(spec, PENDING, attempt=1)).replicas_running == 0
+    await until(lambda: set(jobs.per_workload()) == wanted and set(pods.per_workload()) == wanted)
     assert set(jobs.per_workload().values()) == set(pods.per_workload().values()) == {1}
     assert len(jobs.ever) == len(pods.ever) == 50
     for spec in specs:
         await publisher.withdraw(topics.WORKLOADS, spec.workload_id)
     for spec in specs:
-        await events.wait_for(spec, STOPPED, within=60)
+        await events.wait_for(spec, STOPPED)
         assert "running" not in events.states(spec)
-    await until(lambda: not jobs.present and not pods.present, within=60)
+    await until(lambda: not jobs.present and not pods.present)
     assert len(jobs.ever) == len(pods.ever) == 50
 
 
@@ -67,14 +67,14 @@ async def test_of_two_schedulers_one_works_and_the_other_follows_when_it_dies(
     first.kill()
     killed_at = time.monotonic()
     await publisher.publish(specs[1])
-    await until(lambda: jobs.of(specs[1].workload_id), within=30)
-    assert time.monotonic() - killed_at < 25
+    await until(lambda: jobs.of(specs[1].workload_id))
+    assert time.monotonic() - killed_at < 40  # 15 for the lease, two for its retry, and what a busy machine takes
     await first.start(**LEASE)
     assert second.stop() == 0
     stopped_at = time.monotonic()
     await publisher.publish(specs[2])
     await until(lambda: jobs.of(specs[2].workload_id))
-    assert time.monotonic() - stopped_at < 8
+    assert time.monotonic() - stopped_at < 12  # well below the lease
     assert len(jobs.ever) == 3
     assert set(jobs.per_workload().values()) == {1}
 
@@ -128,18 +128,18 @@ async def test_what_changed_while_the_cluster_could_not_be_reached_is_put_right(
     await cluster.apps.delete_namespaced_stateful_set(
         sets.of(service.workload_id)[0]["metadata"]["name"], namespace, propagation_policy="Background"
     )
-    hindered = await events.wait_for(fresh, PENDING, within=30)
+    hindered = await events.wait_for(fresh, PENDING)
     await until(lambda: any(status.failure for status in events.of(fresh)))
     assert hindered.replicas_running == 0
     await until(lambda: "lost sight of the cluster" in scheduler.printed())
     await until(lambda: len(jobs.present) == 2 and len(sets.present) == 1)
 
     await connection.mend()
-    await events.wait_for(withdrawn, STOPPED, within=40)
-    await events.wait_for(gone, STOPPED, within=40)
+    await events.wait_for(withdrawn, STOPPED)
+    await events.wait_for(gone, STOPPED)
     wanted = {spec.workload_id: 1 for spec in (kept, removed, fresh)}
-    await until(lambda: jobs.per_workload() == wanted and sets.per_workload() == {service.workload_id: 1}, within=40)
-    await until(lambda: pods.per_workload() == wanted | {service.workload_id: 2}, within=40)
+    await until(lambda: jobs.per_workload() == wanted and sets.per_workload() == {service.workload_id: 1})
+    await until(lambda: pods.per_workload() == wanted | {service.workload_id: 2})
     assert connection.taken > taken
     assert jobs.of(kept.workload_id)[0]["metadata"]["uid"] == untouched
     assert jobs.of(removed.workload_id)[0]["metadata"]["uid"] != before["uid"]
@@ -157,9 +157,9 @@ async def test_what_nobody_wants_is_stopped_and_removed(
     await until(lambda: len(pods.present) == 3)
     await scheduler.start(**nowhere)
     for spec in (job, service):
-        await events.wait_for(spec, STOPPED, within=30)
+        await events.wait_for(spec, STOPPED)
         assert "running" not in events.states(spec)
-    await until(lambda: not (jobs.present or sets.present or pods.present), within=30)
+    await until(lambda: not (jobs.present or sets.present or pods.present))
 
 
 async def test_workloads_of_another_installation_are_not_ours(
@@ -198,7 +198,7 @@ async def test_workloads_go_with_the_deployment_that_owns_them(
     await until(lambda: len(pods.present) == 2)
     assert scheduler.stop() == 0
     await cluster.apps.delete_namespaced_deployment("owner", namespace)
-    await until(lambda: not (jobs.present or sets.present or pods.present), within=60)
+    await until(lambda: not (jobs.present or sets.present or pods.present))
 
 
 async def test_without_its_owner_the_scheduler_says_so_and_ends(scheduler, until, nowhere):
@@ -217,8 +217,8 @@ async def test_a_pod_that_is_deleted_is_tried_again_and_time_removes_the_job_tha
     assert "ttlSecondsAfterFinished" not in first["spec"]
     (pod,) = pods.present
     await cluster.core.delete_namespaced_pod(pod, namespace)
-    told = await events.wait_for(spec, PENDING, within=30, attempt=1)
-    await until(lambda: len(jobs.ever) == 2 and first["metadata"]["name"] not in jobs.present, within=40)
+    told = await events.wait_for(spec, PENDING, attempt=1)
+    await until(lambda: len(jobs.ever) == 2 and first["metadata"]["name"] not in jobs.present)
     (second,) = jobs.of(spec.workload_id)
     assert second["metadata"]["annotations"][names.TRIES] == "2"
     assert told.replicas_running == 0

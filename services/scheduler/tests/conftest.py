@@ -176,6 +176,8 @@ class Events:
         self.told: list[tuple[datetime, WorkloadStatus]] = []
         """Each status with the time at which it was told: over several workloads the topic's partitions keep no order."""
         self.ready = asyncio.Event()
+        self.within = 20.0
+        """Seconds in which a status is expected."""
         self._kafka = kafka
 
     async def follow(self) -> None:
@@ -201,7 +203,7 @@ class Events:
         self,
         spec: TrainingSpec | ValidationSpec | InferenceSpec,
         state: WorkloadState,
-        within: float = 20,
+        within: float | None = None,
         **fields: object,
     ) -> WorkloadStatus:
         """The first status in this state with these fields."""
@@ -210,7 +212,7 @@ class Events:
             matching = (s for s in self.of(spec) if s.state is state)
             return next((s for s in matching if all(getattr(s, name) == value for name, value in fields.items())), None)
 
-        await wait_until(found, within)
+        await wait_until(found, within or self.within)
         status = found()
         assert status is not None
         return status

@@ -406,3 +406,10 @@ def test_a_group_that_scales_by_itself_is_told_from_one_that_should_or_is_paused
     paused = group_of(wanted=0, **lag)
     assert (paused.scales_itself, paused.spec.replicas, paused.replicas_wanted, paused.failure) == (False, 0, 0, None)
     assert not group_of().scales_itself
+
+
+def test_what_hinders_a_pod_counts_from_when_it_got_its_node(run_of):
+    scheduled = {"type": "PodScheduled", "status": "True", "lastTransitionTime": ENDED}
+    found = pod(waiting(**BACK_OFF), CREATING, phase="Pending", conditions=[scheduled])
+    assert run_of(found).started_at == reading.seconds(ENDED)
+    assert run_of(not_scheduled()).started_at == reading.seconds(MADE)

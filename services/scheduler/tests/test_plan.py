@@ -349,3 +349,15 @@ def test_a_withdrawn_group_stops_as_one_and_then_is_told_to_have_stopped(inferen
     assert keep(spec, group(spec, 3, phase=Phase.STOPPING), withdrawn=True).actions == []
     (finish,) = keep(spec, withdrawn=True).actions
     assert (finish.status.state, finish.answers, finish.replicas) == (WorkloadState.STOPPED, f"id-{spec.key}", ())
+
+
+def test_a_group_that_nobody_wants_is_told_to_have_stopped_though_nothing_is_left_of_it(inference):
+    spec = inference(replicas=2)
+    stopping = plan({}, group(spec, 2), keeps_replicas=True)
+    (status,) = stopping.statuses
+    told = {spec.workload_id: status}
+    assert stopping.actions == [Stop(spec.workload_id, 0)]
+    assert plan({}, group(spec, 2, phase=Phase.STOPPING), told=told).actions == []
+    (finish,) = plan({}, told=told).actions
+    assert (finish.status.state, finish.status.replicas_running, finish.answers) == (WorkloadState.STOPPED, 0, None)
+    assert plan(wanted(spec), group(spec, 2), told=told, keeps_replicas=True).actions == []

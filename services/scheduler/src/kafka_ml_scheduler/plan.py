@@ -6,6 +6,7 @@ Each pass looks at all workloads. What a pass could not do, or did in vain, the 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
+from types import MappingProxyType
 
 from kafka_ml_common.messages import Failure, WorkloadState, WorkloadStatus
 from kafka_ml_common.workloads import STORING_SECONDS, InferenceSpec, TrainingSpec, ValidationSpec
@@ -87,6 +88,7 @@ def reconcile(
     now: float,
     max_parallel: int,
     withdrawn_unknown: Collection[str] = (),
+    told: Mapping[str, WorkloadStatus] = MappingProxyType({}),
     keeps_replicas: bool = False,
     start_seconds: float = START_SECONDS,
 ) -> Plan:
@@ -98,6 +100,7 @@ def reconcile(
         max_parallel: trainings that may run at once. Validations count too, but have one place more and go first, so that nobody who
             writes a model waits for a training.
         withdrawn_unknown: workloads that were withdrawn and whose specs nobody knows any more.
+        told: by workload id, the last status that was told of those that had not ended.
         keeps_replicas: see Runtime.
         start_seconds: how long a training or validation may be kept from starting by what waiting does not mend.
     """
@@ -116,6 +119,10 @@ def reconcile(
             _keep_replicas(plan, wanted.spec, of_workload, now)
         else:
             jobs.append((wanted, of_workload.get(0)))
+    for workload_id in set(told) - set(desired) - set(by_workload) - set(withdrawn_unknown):
+        # Nobody wanted it, and nothing is left of it that would say how it ended.
+        over = {"state": WorkloadState.STOPPED, "replicas_running": 0, "failure": None}
+        plan.actions.append(Finish(told[workload_id].model_copy(update=over), None, ()))
     for workload_id, orphans in by_workload.items():
         answers = NO_SPEC if workload_id in withdrawn_unknown else None
         _end_withdrawn(plan, orphans[min(orphans)].spec, answers, orphans)

@@ -95,6 +95,7 @@ class Reconciler:
                 now=now,
                 max_parallel=self._max_parallel,
                 withdrawn_unknown=desired.withdrawn_unknown,
+                told=self._told,
                 keeps_replicas=self._runtime.keeps_replicas,
                 start_seconds=self._start_seconds,
             )

@@ -195,7 +195,9 @@ def stay_of(pod: Object) -> Stay:
         # Without the model's container the host only waits.
         works = "waiting" not in (guest.get("state") or {})
         return Stay(works, seconds(host["running"].get("startedAt")), failure=_why_container_waits(guest, "model"))
-    return Stay(False, failure=_why_waiting(pod, states))
+    # What keeps it from starting has done so since it has a node; before that it waited for one.
+    since = seconds((condition(pod, "PodScheduled") or {}).get("lastTransitionTime"))
+    return Stay(False, since, failure=_why_waiting(pod, states))
 
 
 def _last_of(pod: Object) -> Stay:
