@@ -73,8 +73,10 @@ def test_every_pod_of_the_release_is_under_a_policy_of_its_own():
 def test_workloads_reach_kafka_the_object_store_and_dns_only():
     policy = _policies(render("full"))["workloads"]
     assert _flows(policy["egress"], "to") == {("10.1.0.0/16", 9093), ("10.1.0.0/16", 9094), ("anywhere", 443)}
-    assert _flows(policy["ingress"], "from") == {("anywhere", 9090)}
-    assert _policies(render("full", "metrics.enabled=false"))["workloads"]["ingress"] == []
+    # The scheduler asks those that wait to check models.
+    assert _flows(policy["ingress"], "from") == {("scheduler", 8082), ("anywhere", 9090)}
+    quiet = _policies(render("full", "metrics.enabled=false"))["workloads"]
+    assert _flows(quiet["ingress"], "from") == {("scheduler", 8082)}
     dev = _policies(render("dev"))["workloads"]
     assert _flows(dev["egress"], "to") == {("dev-kafka", 9092), ("dev-minio", 9000)}
 
@@ -103,6 +105,11 @@ def test_the_scheduler_is_called_by_the_api_alone():
     assert _flows(policies["scheduler"]["ingress"], "from") == {("api", 8081), ("anywhere", 9090)}
     assert ("scheduler", 8081) in _flows(policies["api"]["egress"], "to")
     assert not [n for n, p in policies.items() if n != "api" and "scheduler" in str(p.get("egress"))]
+
+
+def test_the_scheduler_reaches_kafka_its_cluster_and_the_pods_that_check_models():
+    flows = _flows(_policies(render("dev"))["scheduler"]["egress"], "to")
+    assert flows == {("dev-kafka", 9092), ("kafka-ml-workload", 8082), ("anywhere", 443), ("anywhere", 6443)}
 
 
 def test_who_may_call_the_api_is_up_to_the_operator():

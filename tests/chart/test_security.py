@@ -9,6 +9,9 @@ from tests.chart.chart import SETS, named, pods, render, variables
 
 pytestmark = pytest.mark.chart
 
+VALIDATOR = "ml-kafka-ml-validator-token"
+"""By which the scheduler asks the pods that wait to check models."""
+
 EVERYWHERE = pytest.mark.parametrize("values", SETS)
 
 
@@ -86,7 +89,7 @@ def test_the_schedulers_role_is_for_workloads_in_its_namespace(values):
         "deployments",
         "scaledobjects",
     }
-    assert granted[("apps", "deployments")] == ({"get"}, ["ml-kafka-ml-scheduler"])
+    assert granted[("apps", "deployments")] == ({"get", "patch"}, ["ml-kafka-ml-scheduler", "ml-kafka-ml-validator"])
     assert granted[("coordination.k8s.io", "leases")] == ({"get", "update", "patch"}, ["ml-kafka-ml-scheduler"])
     assert granted[("", "pods/log")] == ({"get"}, None)
 
@@ -94,10 +97,11 @@ def test_the_schedulers_role_is_for_workloads_in_its_namespace(values):
 def test_what_is_secret_comes_by_reference_only():
     manifests = render("full")
     secrets = [m for m in manifests if m["kind"] == "Secret"]
-    assert [secret["stringData"] for secret in secrets] == [{"sasl": "scram_sha256", "tls": "enable"}]
+    assert {secret["metadata"]["name"] for secret in secrets} == {"ml-kafka-ml-keda", "ml-kafka-ml-validator-token"}
+    assert named(manifests, "Secret", "ml-kafka-ml-keda")["stringData"] == {"sasl": "scram_sha256", "tls": "enable"}
     found = pods(manifests)
     user, password = "KAFKA_ML_KAFKA_SASL_USERNAME", "KAFKA_ML_KAFKA_SASL_PASSWORD"
-    for service in ("api", "control", "scheduler", "test-demo"):
+    for service in ("api", "control", "scheduler"):
         given = variables(found[f"ml-kafka-ml-{service}"])
         assert given[user] == {"secretKeyRef": {"name": "kafka-user", "key": user}}
         assert given[password] == {"secretKeyRef": {"name": "kafka-user", "key": password}}
@@ -131,10 +135,10 @@ def test_passwords_that_the_chart_makes_fit_together():
 
 def test_workloads_hosts_get_credentials_of_their_own_where_there_are_some():
     full = variables(pods(render("full"))["ml-kafka-ml-scheduler"])
-    assert json.loads(full["KAFKA_ML_KUBERNETES_HOST_SECRETS"]) == ["kafka-workloads", "objects"]
+    assert json.loads(full["KAFKA_ML_KUBERNETES_HOST_SECRETS"]) == ["kafka-workloads", "objects", VALIDATOR]
     shared = variables(pods(render("full", "workloads.kafkaSecret="))["ml-kafka-ml-scheduler"])
-    assert json.loads(shared["KAFKA_ML_KUBERNETES_HOST_SECRETS"]) == ["kafka-user", "objects"]
+    assert json.loads(shared["KAFKA_ML_KUBERNETES_HOST_SECRETS"]) == ["kafka-user", "objects", VALIDATOR]
     plain = variables(pods(render("plain"))["ml-kafka-ml-scheduler"])
-    assert json.loads(plain["KAFKA_ML_KUBERNETES_HOST_SECRETS"]) == ["objects"]
+    assert json.loads(plain["KAFKA_ML_KUBERNETES_HOST_SECRETS"]) == ["objects", VALIDATOR]
     dev = variables(pods(render("dev"))["ml-kafka-ml-scheduler"])
-    assert json.loads(dev["KAFKA_ML_KUBERNETES_HOST_SECRETS"]) == ["ml-kafka-ml-dev-object-store"]
+    assert json.loads(dev["KAFKA_ML_KUBERNETES_HOST_SECRETS"]) == ["ml-kafka-ml-dev-object-store", VALIDATOR]

@@ -129,7 +129,7 @@ def test_files_of_certificates_are_where_the_settings_say():
     assert config["KAFKA_ML_KAFKA_SSL_CAFILE"] == "/etc/kafka-ml/kafka/ca.crt"
     assert config["KAFKA_ML_KAFKA_SSL_KEYFILE"] == "/etc/kafka-ml/kafka/tls.key"
     assert config["SSL_CERT_FILE"] == "/etc/kafka-ml/object-store/ca.crt"
-    for service in ("api", "control", "scheduler", "test-demo"):
+    for service in ("api", "control", "scheduler"):
         pod = pods(manifests)[f"ml-kafka-ml-{service}"]
         sources = {volume["name"]: volume.get("secret", {}).get("secretName") for volume in pod["volumes"]}
         (container,) = pod["containers"]

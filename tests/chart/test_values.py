@@ -72,6 +72,7 @@ def test_the_schema_refuses_what_makes_no_sense_and_says_where(setting, said):
         (["api.ingress.enabled=true"], "api.ingress.enabled needs api.ingress.hosts"),
         (["api.autoscaling.enabled=true", "api.autoscaling.minReplicas=9"], "is less than minReplicas=9"),
         (["workloads.env.KAFKA_ML_S3_SECRET_KEY=x"], "workloads.env.KAFKA_ML_S3_SECRET_KEY would be readable"),
+        (["tests.demo.enabled=true", "kafka.securityProtocol=SSL"], "tests.demo.enabled works with"),
         (["workloads.kafkaSecret=user"], "workloads.kafkaSecret is not used"),
     ],
 )

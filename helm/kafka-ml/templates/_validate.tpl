@@ -28,6 +28,7 @@
 {{- if regexMatch "(PASSWORD|SECRET_KEY|ACCESS_KEY|DATABASE_URL|TOKEN)$" $variable }}{{ $problems = append $problems (printf "%s.env.%s would be readable by everybody who may see the release's objects: put it into a Secret, whose name the chart takes." $part $variable) }}{{ end -}}
 {{- end -}}
 {{- end -}}
+{{- if and .tests.demo.enabled (ne .kafka.securityProtocol "PLAINTEXT") }}{{ $problems = append $problems "tests.demo.enabled works with kafka.securityProtocol=PLAINTEXT only: the demo's producer takes no credentials." }}{{ end -}}
 {{- if and .keda.triggerAuthentication (not .keda.enabled) }}{{ $problems = append $problems "keda.triggerAuthentication is not used with keda.enabled=false." }}{{ end -}}
 {{- end -}}
 {{- if $problems -}}
