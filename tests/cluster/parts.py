@@ -26,6 +26,19 @@ NO_IMAGE = "localhost:1/kafka-ml/none:1"
 BUSYBOX = "busybox:1.36"
 
 
+def image(target: str) -> str:
+    """One of our images, of `REGISTRY` and `TAG`."""
+    registry = os.environ.get("REGISTRY", "")
+    return f"{registry.rstrip('/') + '/' if registry else ''}kafka-ml/{target}:{os.environ.get('TAG') or 'dev'}"
+
+
+def small(spec: Any, **placement: object) -> Any:
+    """The same workload, with next to no processor of its own: the cluster has other tests to run."""
+    settings = spec.settings
+    placement = settings.placement.model_copy(update={"cpus": 0.01} | placement)
+    return spec.model_copy(update={"settings": settings.model_copy(update={"placement": placement})})
+
+
 class Sight:
     """All objects of one kind in a namespace.
 

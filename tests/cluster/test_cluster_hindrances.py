@@ -6,7 +6,7 @@ import pytest
 
 from kafka_ml_common import topics
 from kafka_ml_common.messages import WorkloadState
-from tests.cluster.parts import BUSYBOX, NO_IMAGE, NO_NODE
+from tests.cluster.parts import BUSYBOX, NO_IMAGE, NO_NODE, small
 
 pytestmark = pytest.mark.cluster
 
@@ -25,13 +25,6 @@ async def told(events, spec, code, until):
     return found()
 
 
-def small(spec, **placement):
-    """The same workload, with next to no processor of its own: the cluster has other tests to run."""
-    settings = spec.settings
-    placement = settings.placement.model_copy(update={"cpus": 0.01} | placement)
-    return spec.model_copy(update={"settings": settings.model_copy(update={"placement": placement})})
-
-
 async def given_up(events, spec):
     failed = await events.wait_for(spec, FAILED)
     assert "running" not in events.states(spec)
@@ -39,11 +32,8 @@ async def given_up(events, spec):
     return failed.failure
 
 
-@pytest.mark.parametrize("part", ["host", "model"])
-async def test_an_image_that_does_not_exist(part, scheduler, publisher, events, jobs, pods, training, inference, until):
+async def test_an_image_that_does_not_exist(scheduler, publisher, events, jobs, pods, training, inference, until):
     images = {"kubernetes_trainer_image": NO_IMAGE, "kubernetes_inferer_image": NO_IMAGE}
-    if part == "model":
-        images = {"kubernetes_guest_images": json.dumps({"tensorflow": NO_IMAGE})}
     await scheduler.start(start_seconds=5, **images)
     job, service = small(training()), small(inference())
     await publisher.publish(job)
