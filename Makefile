@@ -5,7 +5,7 @@ RUN := .venv/bin
 SOURCES := libs sinks services cli examples benchmarks tests conftest.py
 MANIFESTS := pyproject.toml uv.lock $(wildcard libs/*/pyproject.toml services/*/pyproject.toml) sinks/pyproject.toml cli/pyproject.toml
 
-.PHONY: demo test test-services test-platform test-thorough test-containers test-chart lint format up down bench images clean
+.PHONY: demo test test-services test-platform test-thorough test-containers test-chart test-cluster lint format up down bench images clean
 
 demo: .venv/.synced ## the main job: train two models from a stream, deploy the better one, predict on another
 	@$(RUN)/kafka-ml demo
@@ -33,6 +33,9 @@ test-containers: .venv/.synced ## the compose file, with images that were built 
 
 test-chart: .venv/.synced ## the chart, rendered by helm
 	$(RUN)/pytest -q -m chart tests/chart
+
+test-cluster: .venv/.synced ## the scheduler and the chart on the cluster of KUBECONFIG, with images that its nodes can get
+	TAG=$(TAG) REGISTRY=$(REGISTRY) $(RUN)/pytest -q -m cluster tests/cluster
 
 lint: .venv/.synced ## style, types, and who imports whom
 	$(RUN)/ruff check $(SOURCES)
