@@ -1,6 +1,6 @@
 """How pods end on a real cluster, with the real images on its nodes: what becomes of a training, and what its user is told.
 
-The hosts find a Kafka that takes connections and is silent, so that they are at work until something ends them.
+The hosts find a Kafka and an object store that take connections and are silent, so that they are at work until something ends them.
 """
 
 import json
@@ -11,7 +11,7 @@ from kubernetes_asyncio.stream import WsApiClient
 
 from kafka_ml_common.messages import WorkloadState
 from kafka_ml_scheduler.runtimes.kubernetes import names
-from tests.cluster.parts import BUSYBOX, NO_IMAGE, image, small
+from tests.cluster.parts import NO_IMAGE, image, small
 
 pytestmark = pytest.mark.cluster
 
@@ -29,14 +29,21 @@ while True:
 """
 """Memory that no process has, so that the kernel ends the container's largest, which is its host."""
 
+BE_SILENT = """
+import signal, socket
+servers = [socket.create_server(("", port), backlog=100) for port in (9092, 9000)]
+signal.pause()
+"""
+"""The kernel takes the connections, and nobody ever reads them."""
+
 
 @pytest.fixture
 async def silence(cluster, namespace, pods, until) -> dict[str, str]:
-    """Settings by which hosts look for Kafka where nobody answers."""
+    """Settings by which hosts look for Kafka and the object store where nobody answers."""
     container = {
         "name": "silence",
-        "image": BUSYBOX,
-        "command": ["nc", "-l", "-p", "9092", "-e", "sleep", "3600"],
+        "image": image("trainer"),
+        "command": ["python", "-c", BE_SILENT],
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
     }
     security = {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}}
@@ -47,7 +54,12 @@ async def silence(cluster, namespace, pods, until) -> dict[str, str]:
     )
     await until(lambda: pods.present["silence"]["status"]["phase"] == "Running" if "silence" in pods.present else False)
     address = pods.present["silence"]["status"]["podIP"]
-    entries = {"KAFKA_ML_KAFKA_BOOTSTRAP_SERVERS": f"{address}:9092"}
+    entries = {
+        "KAFKA_ML_KAFKA_BOOTSTRAP_SERVERS": f"{address}:9092",
+        "KAFKA_ML_S3_ENDPOINT": f"{address}:9000",
+        "KAFKA_ML_S3_SECURE": "false",
+        "KAFKA_ML_S3_REGION": "none",
+    }
     await cluster.core.create_namespaced_config_map(namespace, {"metadata": {"name": "where"}, "data": entries})
     return IMAGES | {"kubernetes_host_config_maps": json.dumps(["where"])}
 
@@ -56,7 +68,7 @@ async def silence(cluster, namespace, pods, until) -> dict[str, str]:
 async def at_work(scheduler, silence, publisher, events, pods, training, until):
     """A training whose host is at work, and the name of its pod."""
     await scheduler.start(**silence)
-    spec = small(training(attempts=1))
+    spec = small(training(attempts=1), cpus=0.5)  # enough to end in time
     await publisher.publish(spec)
     await events.wait_for(spec, RUNNING)
     (pod,) = pods.of(spec.workload_id)
