@@ -76,6 +76,12 @@ def test_the_demo_runs_from_outside(project: Project, tmp_path: Path) -> None:
     assert len(report["models"]) == 2
 
 
+def test_the_log_of_a_training_is_shown(api: Client) -> None:
+    results = api.all("results")
+    assert results, "the demo has left none"
+    assert '"begins"' in api.text(f"results/{results[0]['id']}/log")
+
+
 def test_every_service_is_healthy_and_kept_small(project: Project) -> None:
     assert project.healthy() == set(SERVICES)
     for service in SERVICES:
