@@ -109,6 +109,9 @@ class KubernetesRuntime:
             for what in (self._keep_validators, self._tend_stopping, self._ask_for_refusals, self._give_up_lost_pods):
                 await _patiently(what)
             self._drop_what_is_gone()
+            for task in self._tasks:
+                if task.done():  # a mirror never ends; what it shows would be of the past from now on
+                    task.result()
             await asyncio.sleep(_TICK_SECONDS)
 
     @property
@@ -224,8 +227,8 @@ class KubernetesRuntime:
         """Have as many of them as the settings say; a new scheduler brings the new image."""
         if time.monotonic() < self._validators_kept_at + _VALIDATORS_SECONDS:
             return
-        await self._cluster.apply(DEPLOYMENT, manifests.with_owner(manifests.validators(self._settings), self._owner))
         self._validators_kept_at = time.monotonic()
+        await self._cluster.apply(DEPLOYMENT, manifests.with_owner(manifests.validators(self._settings), self._owner))
 
     async def _told_of_validation(self, workload_id: str, lines: int) -> str:
         """What the validators' hosts logged about it; each of their lines names what it is about."""
