@@ -145,5 +145,9 @@ async def test_a_host_that_cannot_do_its_work_for_now_is_tried_again_at_no_cost(
     told = next(status for status in events.of(spec) if status.failure and status.failure.code == "temporary")
     assert (told.state, told.attempt) == (PENDING, 1)
     assert "the last that it printed is: " in told.failure.message
-    (job,) = [job for job in jobs.of(spec.workload_id) if names.OVER not in job["metadata"]["annotations"]]
-    assert job["metadata"]["annotations"][names.TRIES] == "3"
+
+    def awaited():
+        return [job for job in jobs.of(spec.workload_id) if names.OVER not in job["metadata"]["annotations"]]
+
+    await until(lambda: len(awaited()) == 1)
+    assert awaited()[0]["metadata"]["annotations"][names.TRIES] == "3"

@@ -33,11 +33,11 @@ async def test_each_of_fifty_trainings_is_there_once_though_the_scheduler_was_ki
     scheduler, nowhere, publisher, events, jobs, pods, training, until
 ):
     specs = [training() for _ in range(50)]
-    await publish_all(publisher, specs)
+    await publish_all(publisher, specs[:30])
     await scheduler.start(**nowhere)
     await until(lambda: jobs.present)
     scheduler.kill()
-    assert len(jobs.present) < 50
+    await publish_all(publisher, specs[30:])
     await scheduler.start(**nowhere)
     wanted = {spec.workload_id for spec in specs}
     for spec in specs:
