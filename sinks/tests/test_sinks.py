@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from kafka_ml_common.arrays import CodecError
 from kafka_ml_common.codecs import codec_for
 from kafka_ml_sinks import AvroSink, ControlMessage, InvalidError, JsonSink, RawSink, StreamRange, UnavailableError
+from kafka_ml_sinks.delivery import flushed
 
 RNG = np.random.default_rng(7)
 
@@ -328,3 +329,13 @@ def test_a_topic_that_is_missing_is_created(kafka, topic, announced):
     with RawSink(kafka, topic=name, deployment_id=1, control_topic=announced.topic) as sink:
         sink.send([1])
     assert sink.control.ranges[0].topic == name
+
+
+def test_an_interrupt_that_confluent_kafka_loses_is_one_again():
+    class Interrupted:
+        def flush(self, seconds):
+            # What the client raises when an interrupt comes during a delivery report; that can't be timed.
+            raise SystemError("<method 'flush' of 'cimpl.Producer' objects> returned NULL without setting an exception")
+
+    with pytest.raises(KeyboardInterrupt):
+        flushed(Interrupted(), 1)

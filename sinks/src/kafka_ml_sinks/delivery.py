@@ -102,7 +102,7 @@ class Delivery:
             UnavailableError: it has not after `seconds`.
         """
         deadline = time.monotonic() + seconds
-        while waiting := self._producer.flush(min(1.0, seconds)):
+        while waiting := flushed(self._producer, min(1.0, seconds)):
             self._check()
             if progress is not None:
                 progress()
@@ -117,7 +117,7 @@ class Delivery:
     def abort(self) -> None:
         """Forget what is still queued."""
         self._producer.purge()
-        self._producer.flush(1)
+        flushed(self._producer, 1)
 
     def ranges(self) -> tuple[StreamRange, ...]:
         """Where the delivered messages lie, by partition and offset."""
@@ -136,7 +136,7 @@ class Delivery:
             )
         except KafkaException as error:
             raise UnavailableError(f"The control message was not sent: {error.args[0].str()}.") from error
-        self._producer.flush(seconds)
+        flushed(self._producer, seconds)
         if outcome != [None]:
             reason = outcome[0].str() if outcome and outcome[0] else f"no answer within {seconds:g} s"
             raise UnavailableError(
@@ -189,3 +189,12 @@ class Delivery:
         if self._failure is not None:
             index, error = self._failure
             raise UnavailableError(f"Sample {index} was not delivered to {self._topic}: {error.str()}.")
+
+
+def flushed(producer: Producer, seconds: float) -> int:
+    """Wait until all that was produced is delivered, or for so long; how many messages still wait."""
+    try:
+        return int(producer.flush(seconds))
+    except SystemError as error:
+        # An interrupt in the middle of a delivery report ends the wait, but confluent-kafka loses the exception.
+        raise KeyboardInterrupt from error

@@ -24,6 +24,7 @@ from kafka_ml_common.errors import InvalidError, KafkaMLError, UnavailableError
 from kafka_ml_common.streams import InputFormat
 from kafka_ml_sinks.avro import encode_records, records
 from kafka_ml_sinks.connection import CONTACT_SECONDS, Connection, partitions_of, properties
+from kafka_ml_sinks.delivery import flushed
 from kafka_ml_sinks.samples import Agreement, chunks
 
 CORRELATION_HEADER = "kafka-ml-correlation"
@@ -138,7 +139,7 @@ class InferenceClient:
         """Let go of the connections."""
         if self._producer is not None:
             self._producer.purge()
-            self._producer.flush(1)
+            flushed(self._producer, 1)
             self._producer = None
         if self._consumer is not None:
             self._consumer.close()
