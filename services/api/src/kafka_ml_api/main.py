@@ -14,7 +14,7 @@ from importlib.metadata import version
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
-from kafka_ml_api import asyncapi, docs, health, problems
+from kafka_ml_api import asyncapi, docs, health, problems, web
 from kafka_ml_api.commands import Commands
 from kafka_ml_api.configurations import endpoints as configurations
 from kafka_ml_api.datasources import endpoints as datasources
@@ -64,6 +64,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     app.include_router(asyncapi.router)
     problems.install(app)
     docs.install(app)
+    web.install(app)
     app.add_middleware(Guard, hosts=settings.allowed_hosts)
     app.add_middleware(RequestTelemetry)
     return app
