@@ -3,20 +3,21 @@
 UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo .tools/bin/uv)
 RUN := .venv/bin
 SOURCES := libs sinks services cli examples benchmarks tests conftest.py
+WEB := services/api/src/kafka_ml_api/web/index.html
 MANIFESTS := pyproject.toml uv.lock $(wildcard libs/*/pyproject.toml services/*/pyproject.toml) sinks/pyproject.toml cli/pyproject.toml
 
-.PHONY: demo test test-services test-platform test-thorough test-containers test-chart test-cluster lint format up down bench images clean
+.PHONY: demo web web-types test test-services test-platform test-thorough test-containers test-chart test-cluster lint format up down bench images clean
 
-demo: .venv/.synced ## the main job: train two models from a stream, deploy the better one, predict on another
+demo: .venv/.synced web ## the main job: train two models from a stream, deploy the better one, predict on another
 	@$(RUN)/kafka-ml demo
 
-up: .venv/.synced ## start the platform on this machine and keep it
+up: .venv/.synced web ## start the platform on this machine and keep it
 	@$(RUN)/kafka-ml up
 
 down: .venv/.synced ## end it; data is kept
 	@$(RUN)/kafka-ml down
 
-test: .venv/.synced ## the tests, on a real broker, database and object store; in two halves side by side, each with a stack of its own
+test: .venv/.synced web ## the tests, on a real broker, database and object store; in two halves side by side, each with a stack of its own
 	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=2 test-services test-platform
 
 test-services: .venv/.synced
@@ -37,15 +38,22 @@ test-chart: .venv/.synced ## the chart, rendered by helm
 test-cluster: .venv/.synced ## the scheduler and the chart on the cluster of KUBECONFIG, with images that its nodes can get
 	TAG=$(TAG) REGISTRY=$(REGISTRY) $(RUN)/pytest -q -m cluster tests/cluster
 
-lint: .venv/.synced ## style, types, and who imports whom
+lint: .venv/.synced web/node_modules/.installed ## style, types, and who imports whom
 	$(RUN)/ruff check $(SOURCES)
 	$(RUN)/ruff format --check $(SOURCES)
 	$(RUN)/mypy $(wildcard libs/*/src services/*/src) sinks/src cli/src
 	$(RUN)/lint-imports
+	$(NPM) run --silent lint
 
 format: .venv/.synced
 	$(RUN)/ruff check --fix $(SOURCES)
 	$(RUN)/ruff format $(SOURCES)
+
+web: $(WEB) ## the web UI, built into the API's package
+
+web-types: web/node_modules/.installed ## the web UI's types, from the API's OpenAPI document
+	$(RUN)/python -m kafka_ml_api.openapi > web/openapi.json
+	$(NPM) run --silent types
 
 bench: .venv/.synced ## how many predictions a second, beside the same loop without a model
 	$(RUN)/python benchmarks/inference.py
@@ -68,7 +76,20 @@ images: ## every image, by BuildKit; TAG=dev and REGISTRY=host/folder name them
 		| awk '{printf "%-40s %6d MB\n", $$1, $$2 / 1e6}'
 
 clean:
-	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf web/node_modules $(dir $(WEB)) .venv .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+# Node and npm come with .venv. The build is made anew when a source of it has changed.
+NPM := PATH="$(CURDIR)/$(RUN):$$PATH" npm --prefix web
+
+$(WEB): web/node_modules/.installed $(shell find web -path web/node_modules -prune -o -type f -print 2>/dev/null)
+	@echo "Building the web UI ..."
+	@$(NPM) run --silent build
+	@touch $@
+
+web/node_modules/.installed: web/package.json web/package-lock.json | .venv/.synced
+	@echo "Installing what the web UI is built with ..."
+	@$(NPM) ci --silent --no-audit --no-fund
+	@touch $@
 
 .venv/.synced: $(MANIFESTS) | $(filter .tools/bin/uv,$(UV))
 	@echo "Installing Kafka-ML into .venv ..."

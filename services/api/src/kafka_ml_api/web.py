@@ -11,13 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
 from fastapi import FastAPI
 from fastapi.responses import FileResponse, HTMLResponse
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
-
-log = structlog.get_logger(__name__)
 
 FOLDER = Path(__file__).parent / "web"
 """Where `make web` puts what it built; wheels and images have it there, too."""
@@ -82,8 +79,6 @@ def install(app: FastAPI, folder: Path = FOLDER) -> None:
     """Serve the UI at every path that no route has."""
     assets = assets_in(folder)
     page = assets.get("index.html")
-    if page is None:
-        log.warning("the web UI is not built", folder=str(folder))
     not_found = app.router.not_found
 
     async def ui(scope: Scope, receive: Receive, send: Send) -> None:

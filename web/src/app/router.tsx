@@ -1,0 +1,198 @@
+import type { QueryClient } from "@tanstack/react-query";
+import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { NotFound } from "./NotFound";
+import { Shell } from "./Shell";
+import { Unexpected } from "./Unexpected";
+
+interface Context {
+  queries: QueryClient;
+}
+
+const root = createRootRouteWithContext<Context>()({
+  component: Shell,
+  notFoundComponent: NotFound,
+  errorComponent: Unexpected,
+});
+
+/** Search parameters of a list: how it is filtered and sorted. Kept in the address, so that it can be shared. */
+export interface ListSearch {
+  q?: string;
+  state?: string;
+  sort?: string;
+}
+
+/** The parameters of an address that are text, by these names; whatever else is there is left out. */
+export function textSearch<const N extends string>(...names: readonly N[]) {
+  return (search: Record<string, unknown>): { [K in N]?: string } => {
+    const found: { [K in N]?: string } = {};
+    for (const name of names) {
+      const value = search[name];
+      if (typeof value === "string" || typeof value === "number") found[name] = String(value);
+    }
+    return found;
+  };
+}
+
+/** An id in a path; not a number at all where it is none, so that the page says that there is no such thing. */
+const withId = {
+  params: {
+    parse: ({ id }: { id: string }) => ({ id: /^\d+$/.test(id) ? Number(id) : Number.NaN }),
+    stringify: ({ id }: { id: number }) => ({ id: String(id) }),
+  },
+};
+
+const list = textSearch("q", "state", "sort");
+const at = () => root;
+
+const routes = [
+  createRoute({
+    getParentRoute: at,
+    path: "/",
+    component: lazyRouteComponent(() => import("@/pages/overview"), "OverviewPage"),
+  }),
+
+  createRoute({
+    getParentRoute: at,
+    path: "/models",
+    validateSearch: list,
+    component: lazyRouteComponent(() => import("@/pages/models"), "ModelsPage"),
+  }),
+  createRoute({
+    getParentRoute: at,
+    path: "/models/new",
+    validateSearch: textSearch("from"),
+    component: lazyRouteComponent(() => import("@/pages/models"), "NewModelPage"),
+  }),
+  createRoute({
+    getParentRoute: at,
+    path: "/models/$id",
+    ...withId,
+    validateSearch: textSearch("tab", "left", "right"),
+    component: lazyRouteComponent(() => import("@/pages/models"), "ModelPage"),
+  }),
+
+  createRoute({
+    getParentRoute: at,
+    path: "/configurations",
+    validateSearch: list,
+    component: lazyRouteComponent(() => import("@/pages/configurations"), "ConfigurationsPage"),
+  }),
+  createRoute({
+    getParentRoute: at,
+    path: "/configurations/new",
+    validateSearch: textSearch("models"),
+    component: lazyRouteComponent(() => import("@/pages/configurations"), "NewConfigurationPage"),
+  }),
+  createRoute({
+    getParentRoute: at,
+    path: "/configurations/$id",
+    ...withId,
+    component: lazyRouteComponent(() => import("@/pages/configurations"), "ConfigurationPage"),
+  }),
+
+  createRoute({
+    getParentRoute: at,
+    path: "/deployments",
+    validateSearch: list,
+    component: lazyRouteComponent(() => import("@/pages/deployments"), "DeploymentsPage"),
+  }),
+  createRoute({
+    getParentRoute: at,
+    path: "/deployments/new",
+    validateSearch: textSearch("configuration"),
+    component: lazyRouteComponent(() => import("@/pages/deployments"), "NewDeploymentPage"),
+  }),
+  createRoute({
+    getParentRoute: at,
+    path: "/deployments/$id",
+    ...withId,
+    validateSearch: textSearch("tab", "metric", "smooth", "axis", "scale", "show", "by", "at", "sort", "hide"),
+    component: lazyRouteComponent(() => import("@/pages/deployments"), "DeploymentPage"),
+  }),
+
+  createRoute({
+    getParentRoute: at,
+    path: "/datasources",
+    validateSearch: list,
+    component: lazyRouteComponent(() => import("@/pages/datasources"), "DatasourcesPage"),
+  }),
+  createRoute({
+    getParentRoute: at,
+    path: "/datasources/$id",
+    ...withId,
+    component: lazyRouteComponent(() => import("@/pages/datasources"), "DatasourcePage"),
+  }),
+
+  createRoute({
+    getParentRoute: at,
+    path: "/results",
+    validateSearch: list,
+    component: lazyRouteComponent(() => import("@/pages/results"), "ResultsPage"),
+  }),
+  createRoute({
+    getParentRoute: at,
+    path: "/results/$id",
+    ...withId,
+    validateSearch: textSearch("tab", "metric", "smooth", "scale"),
+    component: lazyRouteComponent(() => import("@/pages/results"), "ResultPage"),
+  }),
+
+  createRoute({
+    getParentRoute: at,
+    path: "/inferences",
+    validateSearch: list,
+    component: lazyRouteComponent(() => import("@/pages/inferences"), "InferencesPage"),
+  }),
+  createRoute({
+    getParentRoute: at,
+    path: "/inferences/new",
+    validateSearch: textSearch("result"),
+    component: lazyRouteComponent(() => import("@/pages/inferences"), "NewInferencePage"),
+  }),
+  createRoute({
+    getParentRoute: at,
+    path: "/inferences/$id",
+    ...withId,
+    validateSearch: textSearch("tab", "replica", "part"),
+    component: lazyRouteComponent(() => import("@/pages/inferences"), "InferencePage"),
+  }),
+
+  createRoute({
+    getParentRoute: at,
+    path: "/topics",
+    validateSearch: list,
+    component: lazyRouteComponent(() => import("@/pages/topics"), "TopicsPage"),
+  }),
+  createRoute({
+    getParentRoute: at,
+    path: "/topics/$name",
+    validateSearch: textSearch("tab", "partition", "offset", "time", "view", "datasource", "inference"),
+    component: lazyRouteComponent(() => import("@/pages/topics"), "TopicPage"),
+  }),
+
+  createRoute({
+    getParentRoute: at,
+    path: "/dead-letters",
+    validateSearch: textSearch("topic", "service", "letter"),
+    component: lazyRouteComponent(() => import("@/pages/dead-letters"), "DeadLettersPage"),
+  }),
+  createRoute({
+    getParentRoute: at,
+    path: "/events",
+    validateSearch: textSearch("type", "subject"),
+    component: lazyRouteComponent(() => import("@/pages/events"), "EventsPage"),
+  }),
+] as const;
+
+export const router = createRouter({
+  routeTree: root.addChildren(routes),
+  context: { queries: undefined as unknown as QueryClient },
+  defaultPreload: "intent",
+  scrollRestoration: true,
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

@@ -1,0 +1,5 @@
+import { PageHeader } from "@/components/PageHeader";
+
+export function ConfigurationPage() {
+  return <PageHeader title="Configurations" />;
+}

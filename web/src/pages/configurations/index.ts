@@ -1,0 +1,3 @@
+export { ConfigurationPage } from "./ConfigurationPage";
+export { ConfigurationsPage } from "./ConfigurationsPage";
+export { NewConfigurationPage } from "./NewConfigurationPage";

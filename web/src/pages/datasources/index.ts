@@ -1,0 +1,2 @@
+export { DatasourcePage } from "./DatasourcePage";
+export { DatasourcesPage } from "./DatasourcesPage";

@@ -1,0 +1,3 @@
+export { InferencePage } from "./InferencePage";
+export { InferencesPage } from "./InferencesPage";
+export { NewInferencePage } from "./NewInferencePage";

@@ -1,0 +1,2 @@
+export { ResultPage } from "./ResultPage";
+export { ResultsPage } from "./ResultsPage";

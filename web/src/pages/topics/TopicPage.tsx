@@ -1,0 +1,5 @@
+import { PageHeader } from "@/components/PageHeader";
+
+export function TopicPage() {
+  return <PageHeader title="Topics" />;
+}

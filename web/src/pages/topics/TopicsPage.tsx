@@ -1,0 +1,5 @@
+import { PageHeader } from "@/components/PageHeader";
+
+export function TopicsPage() {
+  return <PageHeader title="Topics" />;
+}

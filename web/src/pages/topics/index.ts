@@ -1,0 +1,2 @@
+export { TopicPage } from "./TopicPage";
+export { TopicsPage } from "./TopicsPage";
