@@ -24,8 +24,22 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     && uv venv --quiet --python "$(command -v python)" /opt/kafka-ml
 WORKDIR /src
 
+# The web UI. Node comes from uv.lock, too; nothing of it gets into an image.
+FROM installer AS node
+RUN --mount=type=bind,from=manifests,source=/src,target=/src --mount=type=cache,target=/root/.cache/uv \
+    uv sync --frozen --no-install-workspace --only-group web
+
+FROM node AS web-packages
+COPY web/package.json web/package-lock.json /web/
+RUN --mount=type=cache,target=/root/.npm PATH=/opt/kafka-ml/bin:$PATH npm --prefix /web ci --silent --no-audit --no-fund
+
+FROM web-packages AS web
+COPY web /web
+RUN cd /web && PATH=/opt/kafka-ml/bin:$PATH npm run --silent build -- --outDir /built
+
 FROM installer AS wheels
-RUN --mount=type=bind,target=/src,rw --mount=type=cache,target=/root/.cache/uv \
+RUN --mount=type=bind,target=/src,rw --mount=type=bind,from=web,source=/built,target=/src/services/api/src/kafka_ml_api/web \
+    --mount=type=cache,target=/root/.cache/uv \
     uv build --quiet --all-packages --wheel --out-dir /wheels
 
 # Packages of others, by what is the same for several images.

@@ -6,7 +6,7 @@ SOURCES := libs sinks services cli examples benchmarks tests conftest.py
 WEB := services/api/src/kafka_ml_api/web/index.html
 MANIFESTS := pyproject.toml uv.lock $(wildcard libs/*/pyproject.toml services/*/pyproject.toml) sinks/pyproject.toml cli/pyproject.toml
 
-.PHONY: demo web web-types test test-services test-platform test-thorough test-containers test-chart test-cluster lint format up down bench images clean
+.PHONY: demo web web-types test test-services test-platform test-web test-browser test-thorough test-containers test-chart test-cluster lint format up down bench images clean
 
 demo: .venv/.synced web ## the main job: train two models from a stream, deploy the better one, predict on another
 	@$(RUN)/kafka-ml demo
@@ -18,13 +18,19 @@ down: .venv/.synced ## end it; data is kept
 	@$(RUN)/kafka-ml down
 
 test: .venv/.synced web ## the tests, on a real broker, database and object store; in two halves side by side, each with a stack of its own
-	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=2 test-services test-platform
+	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=2 test-services test-platform test-web
 
 test-services: .venv/.synced
 	$(RUN)/pytest -q libs/common sinks services cli
 
 test-platform: .venv/.synced
 	$(RUN)/pytest -q tests libs/local libs/sandbox
+
+test-web: web/node_modules/.installed ## the web UI's pure parts
+	$(NPM) run --silent test
+
+test-browser: .venv/.synced web ## the web UI in a real Chromium, on the whole platform; makes the pictures in docs/
+	$(RUN)/pytest -q -m browser tests/browser
 
 test-thorough: .venv/.synced ## the tests that take long: faults injected again and again
 	$(RUN)/pytest -q -m thorough
@@ -43,6 +49,7 @@ lint: .venv/.synced web/node_modules/.installed ## style, types, and who imports
 	$(RUN)/ruff format --check $(SOURCES)
 	$(RUN)/mypy $(wildcard libs/*/src services/*/src) sinks/src cli/src
 	$(RUN)/lint-imports
+	$(RUN)/python -m kafka_ml_api.openapi > web/openapi.json
 	$(NPM) run --silent lint
 
 format: .venv/.synced
