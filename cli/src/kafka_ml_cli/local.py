@@ -65,7 +65,7 @@ def up(
     """Start the platform on this machine, in the background, and keep it. Data of earlier runs is there again."""
     platform = bring_up(port)
     console.print(
-        f"API      {platform.url}/api/v1\nSwagger  {platform.url}/docs\nKafka    {platform.stack.broker.bootstrap_servers}\n"
+        f"Web UI   {platform.url}\nAPI      {platform.url}/api/v1\nSwagger  {platform.url}/docs\nKafka    {platform.stack.broker.bootstrap_servers}\n"
         f"Folder   {platform.folder}\nEnd it with [bold]kafka-ml down[/bold]."
     )
 
