@@ -53,6 +53,15 @@ def test_a_model_is_trained_from_a_stream_and_predicts_on_another(user: User, di
     user.wait(f"inferences/{inference['id']}", "stopped")
 
 
+def test_code_is_validated_while_it_is_written(user: User) -> None:
+    drafts = [
+        user.api.post("validations", {"code": code}) for code in (DIGITS_MODEL, DIGITS_MODEL.replace("Dense", "Danse"))
+    ]
+    valid, invalid = (user.wait(f"validations/{draft['id']}", "valid", "invalid") for draft in drafts)
+    assert (valid["state"], valid["summary"]["parameters"]) == ("valid", 4810)
+    assert (invalid["state"], invalid["failure"]["line"]) == ("invalid", 5), invalid
+
+
 def test_data_may_come_before_its_deployment_whose_id_may_be_large(user: User, digits: Digits) -> None:
     configuration = user.api.post("configurations", {"name": user.unique("early"), "model_ids": [user.model()["id"]]})
     user.platform.stack.postgres.execute("alter sequence deployments_id_seq restart with 70000", "kafka_ml")

@@ -100,9 +100,11 @@ class Client:
                 if response.status_code >= httpx.codes.BAD_REQUEST:
                     response.read()
                     raise _error_of(response)
+                named = False
                 for line in response.iter_lines():
-                    if line.startswith("data:"):
+                    if line.startswith("data:") and not named:
                         yield json.loads(line[5:])
+                    named = line.startswith("event:") or (named and line != "")  # heartbeats have a name
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._unreachable(error) from error
 

@@ -63,7 +63,9 @@ def run_demo(
     elif elsewhere:
         console.print(f"See what it left in the browser: {chosen.url}")
     else:
-        console.print(f"The platform is still up; look around in the browser: {chosen.url}\nEnd it with [bold]make down[/bold].")
+        console.print(
+            f"The platform is still up; look around in the browser: {chosen.url}\nEnd it with [bold]make down[/bold]."
+        )
 
 
 def entry() -> None:

@@ -181,3 +181,20 @@ async def test_the_list_has_pages_and_filters(database: Database, hub: Hub, log:
             found = (await client.get(f"{url}/history", params=query)).json()
             assert [event["data"]["id"] for event in found["items"]] == expected
         assert (await client.get(f"{url}/history", params={"type": "no\x00type"})).status_code == 422
+
+
+async def test_a_heartbeat_has_a_name_so_that_nobody_takes_it_for_an_event(
+    hub: Hub, database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("kafka_ml_api.events.endpoints._HEARTBEAT_SECONDS", 1)
+    async with serving(hub, database) as url, httpx.AsyncClient() as client, client.stream("GET", url) as response:
+        async with asyncio.timeout(DEADLINE):
+            lines = [line async for line in _until(response.aiter_lines(), "data:")]
+    assert lines[-2:] == ["event: heartbeat", "data: {}"]
+
+
+async def _until(lines: AsyncIterator[str], start: str) -> AsyncIterator[str]:
+    async for line in lines:
+        yield line
+        if line.startswith(start):
+            return

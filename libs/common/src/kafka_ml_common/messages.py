@@ -87,6 +87,19 @@ class ModelRejected(_ModelEvent):
     failure: Failure
 
 
+class DraftChecked(Event):
+    """Code that is still being written was built, or can't be: one of `summary` and `failure` is there."""
+
+    type: ClassVar[str] = "kafka-ml.draft.checked"
+    draft: int
+    summary: ModelSummary | None = None
+    failure: Failure | None = None
+
+    @property
+    def key(self) -> str:
+        return f"validations/{self.draft}"
+
+
 class _DeploymentEvent(Event):
     deployment_id: int
 
@@ -308,6 +321,7 @@ class CommandRejected(Event):
 EVENTS: tuple[type[Event], ...] = (
     ModelValidated,
     ModelRejected,
+    DraftChecked,
     StreamRecorded,
     StreamMatched,
     StreamRefused,

@@ -119,22 +119,29 @@ class TrainingSpec(WorkloadSpec):
 
 
 class ValidationSpec(WorkloadSpec):
-    """Build one version of a model and say whether it is valid, once."""
+    """Build one version of a model and say whether it is valid, once.
+
+    Attributes:
+        draft: number of the draft, for code that is still being written and belongs to no model; `model` then has the code alone.
+    """
 
     type: ClassVar[str] = "kafka-ml.workload.validation"
     kind: Literal["validation"] = "validation"
 
     model: ModelCode
+    draft: int | None = None
     memory_mb: int = 2048
     timeout_seconds: int = 60
 
     @property
     def workload_id(self) -> str:
+        if self.draft is not None:
+            return f"validation-draft-{self.draft}"
         return f"validation-{self.model.model_id}-{self.model.version}"
 
     @property
     def subject(self) -> str:
-        return f"models/{self.model.model_id}"
+        return f"models/{self.model.model_id}" if self.draft is None else f"validations/{self.draft}"
 
 
 class InferenceSettings(BaseModel):

@@ -1,4 +1,5 @@
-"""Housekeeping: objects of deleted results, and answers to idempotency keys that are too old, go."""
+"""Housekeeping: objects of deleted results, drafts that were checked long ago and answers to
+idempotency keys that are too old, go."""
 
 import asyncio
 from datetime import timedelta
@@ -7,7 +8,8 @@ from sqlalchemy import delete, select
 
 from kafka_ml_api.db import Database, now
 from kafka_ml_api.idempotency import KEPT_HOURS
-from kafka_ml_api.tables import DiscardedFolder, IdempotentResponse
+from kafka_ml_api.tables import DiscardedFolder, Draft, IdempotentResponse
+from kafka_ml_api.validations.service import KEPT_HOURS as DRAFT_HOURS
 from kafka_ml_common.objects import ObjectStore
 
 _PAUSE_SECONDS = 20.0
@@ -31,6 +33,7 @@ class Housekeeping:
             while await self.empty_folders() == _BATCH:
                 pass
             await self.forget_answers()
+            await self.forget_drafts()
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def empty_folders(self) -> int:
@@ -48,3 +51,9 @@ class Housekeeping:
         before = now() - timedelta(hours=KEPT_HOURS)
         async with self._database.transaction() as session:
             await session.execute(delete(IdempotentResponse).where(IdempotentResponse.created_at < before))
+
+    async def forget_drafts(self) -> None:
+        """Delete the drafts whose time is over. Their work has ended by then, or is of no use to anybody."""
+        before = now() - timedelta(hours=DRAFT_HOURS)
+        async with self._database.transaction() as session:
+            await session.execute(delete(Draft).where(Draft.created_at < before))

@@ -37,11 +37,12 @@ from kafka_ml_api.results import endpoints as results
 from kafka_ml_api.settings import ApiSettings
 from kafka_ml_api.supervision import Part
 from kafka_ml_api.topics import endpoints as topic_list
+from kafka_ml_api.validations import endpoints as validations
 from kafka_ml_common import topics
 from kafka_ml_common.bus import Publisher
 from kafka_ml_common.objects import ObjectStore
 
-RESOURCES = (models, configurations, deployments, results, datasources, inferences, topic_list, events)
+RESOURCES = (models, validations, configurations, deployments, results, datasources, inferences, topic_list, events)
 
 
 def create_app(settings: ApiSettings | None = None) -> FastAPI:

@@ -28,9 +28,10 @@ from kafka_ml_api.states import (
     VersionState,
     deployment_state,
 )
-from kafka_ml_api.tables import Datasource, Deployment, Inference, ModelVersion, Result, ResultEpoch
+from kafka_ml_api.tables import Datasource, Deployment, Draft, Inference, ModelVersion, Result, ResultEpoch
 from kafka_ml_common import topics
 from kafka_ml_common.messages import (
+    DraftChecked,
     EpochFinished,
     Event,
     Failure,
@@ -38,6 +39,7 @@ from kafka_ml_common.messages import (
     InferenceProgress,
     InferenceReady,
     ModelRejected,
+    ModelSummary,
     ModelValidated,
     StreamMatched,
     StreamRecorded,
@@ -95,6 +97,21 @@ async def _model_rejected(event: ModelRejected, moment: Moment) -> None:
     version = await moment.session.get(ModelVersion, (event.model_id, event.version), with_for_update=True)
     if version is not None and _judge(version, VersionState.INVALID, moment):
         version.summary, version.failure = None, _document(event.failure)
+
+
+@apply.register
+async def _draft_checked(event: DraftChecked, moment: Moment) -> None:
+    draft = await moment.session.get(Draft, event.draft, with_for_update=True)
+    if draft is not None:
+        _settle(draft, event.summary, event.failure)
+
+
+def _settle(draft: Draft, summary: ModelSummary | None, failure: Failure | None) -> None:
+    wanted = VersionState.VALID if summary is not None else VersionState.INVALID
+    if VERSION.advance(draft.state, wanted) is draft.state:
+        return
+    draft.state, draft.failure = wanted, _document(failure)
+    draft.summary = summary.model_dump(mode="json") if summary is not None else None
 
 
 def _judge(version: ModelVersion, wanted: VersionState, moment: Moment) -> bool:
@@ -214,6 +231,8 @@ async def _workload_status(event: WorkloadStatus, moment: Moment) -> None:
         return
     if event.kind == "training":
         await _training_status(owner_id, event, moment)
+    elif event.owner.startswith("validations/"):
+        await _draft_status(owner_id, event, moment)
     elif event.kind == "validation":
         await _validation_status(owner_id, event, moment)
     else:
@@ -249,8 +268,20 @@ async def _validation_status(model_id: int, event: WorkloadStatus, moment: Momen
         if not VERSION.is_final(version.state):
             _explain(version, event.failure, "models", model_id, moment)
     elif _judge(version, VersionState.INVALID, moment):
-        stopped = Failure(code="stopped", message="The check was stopped before it ended. Validate the model again.")
-        version.summary, version.failure = None, _document(event.failure or stopped)
+        version.summary, version.failure = None, _document(event.failure or _STOPPED)
+
+
+_STOPPED = Failure(code="stopped", message="The check was stopped before it ended. Validate the model again.")
+
+
+async def _draft_status(draft_id: int, event: WorkloadStatus, moment: Moment) -> None:
+    draft = await moment.session.get(Draft, draft_id, with_for_update=True)
+    if draft is None or VERSION.is_final(draft.state):
+        return
+    if event.state in (WorkloadState.PENDING, WorkloadState.RUNNING):
+        draft.failure = _document(event.failure)
+    elif event.state is not WorkloadState.SUCCEEDED:
+        _settle(draft, None, event.failure or _STOPPED)
 
 
 async def _inference_status(inference_id: int, event: WorkloadStatus, moment: Moment) -> None:

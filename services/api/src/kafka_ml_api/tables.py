@@ -13,6 +13,7 @@ from kafka_ml_api.deployments.tables import Deployment
 from kafka_ml_api.inferences.tables import Inference
 from kafka_ml_api.models.tables import Model, ModelVersion
 from kafka_ml_api.results.tables import Result, ResultEpoch
+from kafka_ml_api.validations.tables import Draft
 
 __all__ = [
     "Base",
@@ -21,6 +22,7 @@ __all__ = [
     "Datasource",
     "Deployment",
     "DiscardedFolder",
+    "Draft",
     "IdempotentResponse",
     "Inference",
     "Model",

@@ -1,10 +1,10 @@
-"""Validator: has one version of a model's code built, and reports what it looks like or what is wrong with it."""
+"""Validator: has one version of a model's code, or a draft of it, built, and reports what it looks like or what is wrong with it."""
 
 from __future__ import annotations
 
 import structlog
 
-from kafka_ml_common.messages import Event, Failure, ModelRejected, ModelValidated
+from kafka_ml_common.messages import DraftChecked, Event, Failure, ModelRejected, ModelValidated
 from kafka_ml_common.workloads import ValidationSpec
 from kafka_ml_sandbox.deaths import GuestError
 from kafka_ml_sandbox.host import Guest
@@ -54,9 +54,13 @@ def _outcome(spec: ValidationSpec, reply: BuildReply, guest: Guest) -> Event:
     if reply.summary is None:
         raise TrainingError("protocol", "The model's process answered with neither a summary nor a failure.")
     log.info("model is valid", parameters=reply.summary.parameters)
+    if spec.draft is not None:
+        return DraftChecked(draft=spec.draft, summary=reply.summary.small)
     return ModelValidated(model_id=spec.model.model_id, version=spec.model.version, summary=reply.summary.small)
 
 
 def _rejected(spec: ValidationSpec, failure: Failure) -> Event:
     log.info("model is not valid", code=failure.code, message=failure.message)
+    if spec.draft is not None:
+        return DraftChecked(draft=spec.draft, failure=failure)
     return ModelRejected(model_id=spec.model.model_id, version=spec.model.version, failure=failure)

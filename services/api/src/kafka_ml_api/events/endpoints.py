@@ -46,7 +46,7 @@ async def follow_events(
     after: Annotated[int | None, Query(ge=0, le=_MAX_ID, description="begin with those after this `sequence`")] = None,
     last_event_id: Annotated[int | None, Header(ge=0, le=_MAX_ID, description="the same, as browsers send it")] = None,
 ) -> EventSourceResponse:
-    """Stream events as server-sent events. The data is an event in JSON, the id its `sequence`; comments keep the line open.
+    """Stream events as server-sent events. The data is an event in JSON, the id its `sequence`. An event named `heartbeat` keeps the line open.
 
     A client that does not keep up is disconnected, and goes on where it was with `Last-Event-ID`.
     """
@@ -55,7 +55,9 @@ async def follow_events(
     now = await hub.position()
     start = last_event_id if last_event_id is not None else after if after is not None else now
     events = hub.stream(Wanted(types or (), subjects or ()), start)
-    return EventSourceResponse(_sent(events), ping=_HEARTBEAT_SECONDS, send_timeout=_SEND_SECONDS, sep="\n")
+    return EventSourceResponse(
+        _sent(events), ping=_HEARTBEAT_SECONDS, ping_message_factory=_heartbeat, send_timeout=_SEND_SECONDS, sep="\n"
+    )
 
 
 async def _sent(events: AsyncGenerator[StoredEventView, None]) -> AsyncIterator[ServerSentEvent]:
@@ -63,6 +65,11 @@ async def _sent(events: AsyncGenerator[StoredEventView, None]) -> AsyncIterator[
     async with aclosing(events):
         async for event in events:
             yield ServerSentEvent(event.model_dump_json(), id=str(event.sequence))
+
+
+def _heartbeat() -> ServerSentEvent:
+    """Browsers show no comments to a page, so what tells it that the line still lives is an event with a name of its own."""
+    return ServerSentEvent("{}", event="heartbeat")
 
 
 @router.get("/history", summary="List the events that are kept", responses=documented())

@@ -1,0 +1,1 @@
+"""Validations of drafts: code that is still being written."""
