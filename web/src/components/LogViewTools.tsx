@@ -2,8 +2,10 @@ import { ActionIcon, Group, SegmentedControl, Select, Text, TextInput, Tooltip }
 import { useClipboard } from "@mantine/hooks";
 import {
   IconBraces,
+  IconCheck,
   IconChevronDown,
   IconChevronUp,
+  IconCopy,
   IconDownload,
   IconSearch,
   IconTextWrap,
