@@ -99,7 +99,7 @@ const routes = [
   createRoute({
     getParentRoute: at,
     path: "/deployments/new",
-    validateSearch: textSearch("configuration"),
+    validateSearch: textSearch("configuration", "from", "datasource"),
     component: lazyRouteComponent(() => import("@/pages/deployments"), "NewDeploymentPage"),
   }),
   createRoute({
@@ -133,7 +133,7 @@ const routes = [
     getParentRoute: at,
     path: "/results/$id",
     ...withId,
-    validateSearch: textSearch("tab", "metric", "smooth", "scale"),
+    validateSearch: textSearch("tab", "metric", "smooth", "axis", "scale", "show"),
     component: lazyRouteComponent(() => import("@/pages/results"), "ResultPage"),
   }),
 
