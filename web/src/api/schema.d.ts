@@ -215,7 +215,7 @@ export interface paths {
         };
         /**
          * Follow events as they happen
-         * @description Stream events as server-sent events. The data is an event in JSON, the id its `sequence`; comments keep the line open.
+         * @description Stream events as server-sent events. The data is an event in JSON, the id its `sequence`. An event named `heartbeat` keeps the line open.
          *
          *     A client that does not keep up is disconnected, and goes on where it was with `Last-Event-ID`.
          */
@@ -756,6 +756,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/validations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Validate code that is being written
+         * @description Have code built as a model's would be, without keeping a model. `state` tells the outcome within seconds.
+         */
+        post: operations["create_validation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/validations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a validation
+         * @description Get what the validation of a draft said.
+         */
+        get: operations["get_validation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/asyncapi": {
         parameters: {
             query?: never;
@@ -1204,6 +1244,40 @@ export interface components {
              * Format: date-time
              */
             updated_at: string;
+        };
+        /**
+         * DraftCreate
+         * @description Code to be validated while it is being written. It becomes no model; by a message it can't be asked for.
+         */
+        DraftCreate: {
+            /** Code */
+            code: string;
+            /**
+             * Supersedes
+             * @description the validation that this one makes useless, as the same code has been changed; it is given up
+             */
+            supersedes?: number | null;
+        };
+        /**
+         * DraftView
+         * @description What the validation of a draft said. Kept for an hour; its end is the event `kafka-ml.draft.checked`.
+         */
+        DraftView: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** @description why invalid code can't be built, or what its validation waits for */
+            failure: components["schemas"]["Failure"] | null;
+            /**
+             * Id
+             * @example 1
+             */
+            id: number;
+            state: components["schemas"]["VersionState"];
+            /** @description of valid code */
+            summary: components["schemas"]["ModelSummary"] | null;
         };
         /**
          * Epoch
@@ -4025,6 +4099,8 @@ export interface operations {
                 part?: "host" | "model";
                 /** @description the last lines, at most */
                 lines?: number;
+                /** @description whether to send what comes, too, as server-sent events */
+                follow?: boolean;
             };
             header?: never;
             path: {
@@ -4035,12 +4111,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The log, as it was printed. */
+            /** @description The log, as it was printed. Followed: events whose data is text that came, in JSON, and at last one named `end`. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    "text/event-stream": string;
                     "text/plain": string;
                 };
             };
@@ -4922,6 +4999,8 @@ export interface operations {
                 part?: "host" | "model";
                 /** @description the last lines, at most */
                 lines?: number;
+                /** @description whether to send what comes, too, as server-sent events */
+                follow?: boolean;
             };
             header?: never;
             path: {
@@ -4932,12 +5011,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The log, as it was printed. */
+            /** @description The log, as it was printed. Followed: events whose data is text that came, in JSON, and at last one named `end`. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    "text/event-stream": string;
                     "text/plain": string;
                 };
             };
@@ -5740,6 +5820,8 @@ export interface operations {
                 part?: "host" | "model";
                 /** @description the last lines, at most */
                 lines?: number;
+                /** @description whether to send what comes, too, as server-sent events */
+                follow?: boolean;
             };
             header?: never;
             path: {
@@ -5750,12 +5832,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The log, as it was printed. */
+            /** @description The log, as it was printed. Followed: events whose data is text that came, in JSON, and at last one named `end`. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    "text/event-stream": string;
                     "text/plain": string;
                 };
             };
@@ -6052,6 +6135,166 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_TopicView_"];
+                };
+            };
+            /** @description The service does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request can't be accepted as it is. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part that is needed can't be reached just now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_validation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description chosen by the client, for one request; the same again within a day gets the same answer */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DraftCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    /** @description the new resource */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DraftView"];
+                };
+            };
+            /** @description The body is no JSON that can be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The resource's state does not allow it, or it is in use; or the same Idempotency-Key is being used. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too long. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request can't be accepted as it is. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part that is needed can't be reached just now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_validation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description id of the resource */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DraftView"];
+                };
+            };
+            /** @description There is no such resource. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The service does not answer for that host. */
