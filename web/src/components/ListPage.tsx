@@ -1,4 +1,4 @@
-import { Affix, Button, Group, Paper, Select, Stack, Text, TextInput, Transition } from "@mantine/core";
+import { Affix, Button, Group, Paper, Select, Stack, Text, TextInput, Tooltip, Transition } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { IconSearch } from "@tabler/icons-react";
 import { useInfiniteQuery } from "@tanstack/react-query";
@@ -17,6 +17,8 @@ export interface BulkAction<T> {
   run: (rows: readonly T[]) => Promise<boolean>;
   /** Which of them it can be done to. */
   fits?: (row: T) => boolean;
+  /** Why it can't be done to these together; null if it can. */
+  obstacle?: (rows: readonly T[]) => string | null;
 }
 
 interface ListPageProps<R extends Resource> {
@@ -148,22 +150,26 @@ function BulkBar<T>({ noun, rows, actions, onDone }: BulkBarProps<T>) {
               </Text>
               {actions.map((action) => {
                 const fitting = action.fits === undefined ? rows : rows.filter(action.fits);
+                const obstacle = action.obstacle?.(fitting) ?? null;
                 return (
-                  <Button
-                    key={action.label}
-                    size="xs"
-                    variant="light"
-                    color={action.color ?? "gray"}
-                    loading={busy}
-                    disabled={fitting.length === 0}
-                    onClick={async () => {
-                      setBusy(true);
-                      const keep = await action.run(fitting).finally(() => setBusy(false));
-                      if (!keep) onDone();
-                    }}
-                  >
-                    {action.label}
-                  </Button>
+                  <Tooltip key={action.label} label={obstacle} disabled={obstacle === null}>
+                    <Button
+                      size="xs"
+                      variant="light"
+                      color={action.color ?? "gray"}
+                      loading={busy}
+                      disabled={fitting.length === 0}
+                      {...(obstacle === null ? {} : { "data-disabled": true, "aria-disabled": true, title: obstacle })}
+                      onClick={async () => {
+                        if (obstacle !== null) return;
+                        setBusy(true);
+                        const keep = await action.run(fitting).finally(() => setBusy(false));
+                        if (!keep) onDone();
+                      }}
+                    >
+                      {action.label}
+                    </Button>
+                  </Tooltip>
                 );
               })}
               <Button size="xs" variant="subtle" color="gray" onClick={onDone}>
