@@ -106,7 +106,7 @@ const routes = [
     getParentRoute: at,
     path: "/deployments/$id",
     ...withId,
-    validateSearch: textSearch("tab", "metric", "smooth", "axis", "scale", "show", "by", "at", "sort", "hide"),
+    validateSearch: textSearch("tab", "metric", "smooth", "axis", "scale", "show", "by", "at", "sort", "hide", "only"),
     component: lazyRouteComponent(() => import("@/pages/deployments"), "DeploymentPage"),
   }),
 
