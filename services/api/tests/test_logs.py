@@ -1,13 +1,20 @@
 """Logs of runs: asked of the scheduler's HTTP, here the real one in front of run folders that are made by hand."""
 
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import pytest
+import uvicorn
 from fastapi import FastAPI
 from httpx import AsyncClient
 from pydantic import SecretStr
+from sqlalchemy import update
 
-from kafka_ml_api.logs import RunLogs
+from kafka_ml_api.logs import RunLogs, appended
 from kafka_ml_api.settings import ApiSettings
-from kafka_ml_api.states import VersionState
+from kafka_ml_api.states import ResultState, VersionState
 from kafka_ml_api.tables import Configuration, Deployment, Inference, Model, ModelVersion, Result
 from kafka_ml_local.ports import free_port
 
@@ -115,3 +122,51 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("KAFKA_ML_SCHEDULER_TOKEN", "right")
     found = ApiSettings()
     assert (found.scheduler_url, found.scheduler_token) == ("http://scheduler:8081", SecretStr("right"))
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "new"),
+    [
+        ("", "one\n", "one\n"),
+        ("one\n", "one\ntwo\n", "two\n"),
+        ("one\ntwo\n", "two\nthree\n", None),
+        ("x" * 5000 + "end\n", "x" * 4500 + "end\nmore\n", "more\n"),
+        ("same\n", "same\n", ""),
+        ("an attempt\n", "another\n", None),
+    ],
+)
+def test_what_is_new_in_a_log_of_which_the_last_lines_are_known(before: str, now: str, new: str | None):
+    assert appended(before, now) == new
+
+
+async def test_a_log_that_is_followed_tells_what_comes_and_that_it_has_ended(
+    filled: AsyncClient, app: FastAPI, run_folders: RunFolders
+):
+    log = run_folders.make("training-1", 0) / "host.log"
+    log.write_text("first\n")
+    seen: list[str] = []
+    async with asyncio.timeout(20), listening(app) as url, AsyncClient(base_url=url) as client:
+        async with client.stream("GET", "/results/1/log", params={"follow": True}) as response:
+            assert response.headers["content-type"].startswith("text/event-stream")
+            async for line in response.aiter_lines():
+                if line.startswith(("data:", "event:")):
+                    seen.append(line)
+                if line == r'data: "first\n"':
+                    log.write_text("first\nsecond\n")
+                elif line == r'data: "second\n"':
+                    async with app.state.database.transaction() as session:
+                        await session.execute(update(Result).values(state=ResultState.FINISHED))
+    assert seen == [r'data: "first\n"', r'data: "second\n"', "event: end", "data: The work has ended."]
+
+
+@asynccontextmanager
+async def listening(app: FastAPI) -> AsyncIterator[str]:
+    """The application on a real port, so that streams come as they are sent."""
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        task = asyncio.create_task(server.serve([listener]))
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/api/v1"
+        finally:
+            server.should_exit = True
+            await task

@@ -15,11 +15,13 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
 from kafka_ml_api import asyncapi, docs, health, problems, web
+from kafka_ml_api.about import endpoints as about
 from kafka_ml_api.commands import Commands
 from kafka_ml_api.configurations import endpoints as configurations
 from kafka_ml_api.datasources import endpoints as datasources
 from kafka_ml_api.db import Database
 from kafka_ml_api.deployments import endpoints as deployments
+from kafka_ml_api.diagnosis import endpoints as diagnosis
 from kafka_ml_api.events import endpoints as events
 from kafka_ml_api.guard import Guard
 from kafka_ml_api.health import Health, RequestTelemetry
@@ -31,6 +33,7 @@ from kafka_ml_api.logs import RunLogs
 from kafka_ml_api.migrate import migrate
 from kafka_ml_api.models import endpoints as models
 from kafka_ml_api.outbox import SOURCE, Relay
+from kafka_ml_api.overview import endpoints as overview
 from kafka_ml_api.projector import Projector
 from kafka_ml_api.reading import TopicReader
 from kafka_ml_api.results import endpoints as results
@@ -42,7 +45,20 @@ from kafka_ml_common import topics
 from kafka_ml_common.bus import Publisher
 from kafka_ml_common.objects import ObjectStore
 
-RESOURCES = (models, validations, configurations, deployments, results, datasources, inferences, topic_list, events)
+RESOURCES = (
+    models,
+    validations,
+    configurations,
+    deployments,
+    results,
+    datasources,
+    inferences,
+    topic_list,
+    events,
+    overview,
+    diagnosis,
+    about,
+)
 
 
 def create_app(settings: ApiSettings | None = None) -> FastAPI:

@@ -18,6 +18,11 @@ class ApiSettings(BaseSettings):
         description="names (without port) by which clients may call the service, besides those of the loopback; "
         "`*` for any, behind a proxy that checks them. A page of another site can't then reach it by rebinding its own name",
     )
+    advertised_bootstrap: str | None = Field(
+        None,
+        max_length=2000,
+        description="Kafka's address for producers outside, where it is another than the services'",
+    )
     database_url: SecretStr = SecretStr("postgresql+asyncpg://localhost/kafka_ml")
     database_connections: int = Field(10, ge=1, le=1000)
     scheduler_url: str | None = Field(

@@ -26,6 +26,7 @@ class DatasourceQuery(PageQuery):
 
     deployment_id: int | None = Field(None, ge=0, le=2**63 - 1, description="first announced for this deployment")
     input_format: InputFormat | None = None
+    text: str | None = Field(None, max_length=249, description="part of the description or of the ranges, in any case")
 
 
 class Reuse(BaseModel):

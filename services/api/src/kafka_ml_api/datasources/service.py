@@ -1,6 +1,6 @@
 """What can be done with data sources. REST and commands come here; each function runs in the caller's transaction."""
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from kafka_ml_api import outbox
@@ -31,6 +31,9 @@ async def list_page(session: AsyncSession, query: DatasourceQuery) -> Page[Datas
         statement = statement.where(Datasource.deployment_id == query.deployment_id)
     if query.input_format is not None:
         statement = statement.where(Datasource.stream["input_format"].astext == query.input_format.value)
+    if query.text:
+        parts = (Datasource.stream[name].astext for name in ("description", "topic"))
+        statement = statement.where(or_(*(part.icontains(query.text, autoescape=True) for part in parts)))
     return await read_page(session, statement, query, Columns(Datasource.id), _row_view)
 
 

@@ -42,6 +42,7 @@ class DeploymentView(BaseModel):
 class DeploymentQuery(PageQuery):
     """Which deployments."""
 
+    text: str | None = Field(None, max_length=249, description="part of the configuration's name, in any case")
     state: DeploymentState | None = None
     configuration_id: RowId | None = None
     datasource_id: RowId | None = None

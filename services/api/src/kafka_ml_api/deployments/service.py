@@ -11,7 +11,7 @@ from kafka_ml_api.configurations import service as configurations
 from kafka_ml_api.db import now
 from kafka_ml_api.deployments.schemas import DeploymentQuery, DeploymentResult, DeploymentView
 from kafka_ml_api.errors import InUseError
-from kafka_ml_api.pagination import AnyRow, Columns, Page, read_page
+from kafka_ml_api.pagination import AnyRow, Columns, Page, contains, read_page
 from kafka_ml_api.results.service import discard, inferences_of
 from kafka_ml_api.states import DEPLOYMENT, RESULT, ResultState, VersionState, deployment_state
 from kafka_ml_api.tables import Configuration, Deployment, Model, ModelVersion, Result
@@ -72,6 +72,8 @@ async def list_page(session: AsyncSession, query: DeploymentQuery) -> Page[Deplo
     statement = _with_configuration()
     if query.state:
         statement = statement.where(Deployment.state == query.state)
+    if query.text:
+        statement = statement.where(contains(Configuration.name, query.text))
     if query.configuration_id is not None:
         statement = statement.where(Deployment.configuration_id == query.configuration_id)
     if query.datasource_id is not None:

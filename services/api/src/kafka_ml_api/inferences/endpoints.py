@@ -14,6 +14,7 @@ from kafka_ml_api.parameters import Db, Id
 from kafka_ml_api.previews import PredictionsPreview, PreviewQuery, headers_of, prediction_of
 from kafka_ml_api.problems import WRITE_STATUSES, documented
 from kafka_ml_api.reading import TopicReader
+from kafka_ml_api.states import INFERENCE
 from kafka_ml_common.requests import InferenceCreate, InferenceModelSwap, InferenceScale
 
 router = APIRouter(prefix="/inferences", tags=["inferences"])
@@ -99,7 +100,12 @@ async def get_inference_log(id: Id, query: Which, db: Db, logs: Logs) -> Respons
     """Get what a replica of an inference has printed, also while it runs. Kept for a while after its end."""
     async with db.transaction() as session:
         await service.get(session, id)
-    return await logs.read(f"inference-{id}", query, f"replica {query.replica} of inference {id}")
+
+    async def ended() -> bool:
+        async with db.transaction() as session:
+            return INFERENCE.is_final((await service.get(session, id)).state)
+
+    return await logs.read(f"inference-{id}", query, f"replica {query.replica} of inference {id}", ended)
 
 
 @router.get("/{id}/predictions", summary="Look at the last predictions", responses=documented(404))

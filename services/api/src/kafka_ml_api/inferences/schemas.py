@@ -46,5 +46,6 @@ class InferenceView(BaseModel):
 class InferenceQuery(PageQuery):
     """Which inferences."""
 
+    text: str | None = Field(None, max_length=249, description="part of the model's name or of a topic's, in any case")
     state: InferenceState | None = None
     result_id: RowId | None = None

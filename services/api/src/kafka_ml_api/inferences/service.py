@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from kafka_ml_api import outbox
 from kafka_ml_api.inferences.schemas import InferenceQuery, InferenceView
 from kafka_ml_api.inferences.topics import TopicMaker
-from kafka_ml_api.pagination import AnyRow, Columns, Page, read_page
+from kafka_ml_api.pagination import AnyRow, Columns, Page, contains, read_page
 from kafka_ml_api.states import INFERENCE, RESULT, InferenceState
 from kafka_ml_api.tables import Datasource, Deployment, Inference, Model, ModelVersion, Result
 from kafka_ml_common import topics
@@ -110,6 +110,15 @@ async def list_page(session: AsyncSession, query: InferenceQuery) -> Page[Infere
     statement = _with_model()
     if query.state:
         statement = statement.where(Inference.state == query.state)
+    if query.text:
+        statement = statement.where(
+            or_(
+                *(
+                    contains(column, query.text)
+                    for column in (Model.name, Inference.input_topic, Inference.output_topic)
+                )
+            )
+        )
     if query.result_id is not None:
         statement = statement.where(Inference.result_id == query.result_id)
     return await read_page(session, statement, query, Columns(Inference.id), _row_view)

@@ -13,6 +13,7 @@ from kafka_ml_api.pagination import Page, PageQuery, RowId
 from kafka_ml_api.parameters import Db, Id, IfMatch
 from kafka_ml_api.preconditions import etag, revision_of
 from kafka_ml_api.problems import WRITE_STATUSES, documented
+from kafka_ml_api.states import VERSION
 from kafka_ml_common.requests import ModelCreate, ModelUpdate
 
 router = APIRouter(prefix="/models", tags=["models"])
@@ -86,7 +87,13 @@ async def get_model_log(id: Id, query: Which, db: Db, logs: Logs) -> Response:  
     """Get what the last validation of a model's current version has printed. Kept for a while after its end."""
     async with db.transaction() as session:
         version = (await service.get(session, id)).version
-    return await logs.read(f"validation-{id}-{version}", query, f"the validation of version {version} of model {id}")
+
+    async def ended() -> bool:
+        async with db.transaction() as session:
+            return VERSION.is_final((await service.get_version(session, id, version)).state)
+
+    of = f"the validation of version {version} of model {id}"
+    return await logs.read(f"validation-{id}-{version}", query, of, ended)
 
 
 @router.get("/{id}/versions", summary="List a model's versions", responses=documented(404))

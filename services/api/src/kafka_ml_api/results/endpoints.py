@@ -24,6 +24,7 @@ from kafka_ml_api.results.schemas import (
     ResultQuery,
     ResultView,
 )
+from kafka_ml_api.states import RESULT
 from kafka_ml_common.messages import ConfusionMatrix
 from kafka_ml_common.objects import ObjectStore
 from kafka_ml_common.requests import ResultInferenceCreate
@@ -99,7 +100,12 @@ async def get_result_log(id: Id, query: Which, db: Db, logs: Logs) -> Response: 
     """Get what a training has printed, also while it runs: that of its last attempt. Kept for a while after its end."""
     async with db.transaction() as session:
         await service.find(session, id)
-    return await logs.read(f"training-{id}", query, f"result {id}")
+
+    async def ended() -> bool:
+        async with db.transaction() as session:
+            return RESULT.is_final((await service.find(session, id)).state)
+
+    return await logs.read(f"training-{id}", query, f"result {id}", ended)
 
 
 @router.get(

@@ -42,6 +42,7 @@ class ResultView(BaseModel):
 class ResultQuery(PageQuery):
     """Which results."""
 
+    text: str | None = Field(None, max_length=249, description="part of the model's name, in any case")
     state: ResultState | None = None
     deployment_id: RowId | None = None
     model_id: RowId | None = None

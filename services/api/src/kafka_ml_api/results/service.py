@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from kafka_ml_api import outbox
 from kafka_ml_api.errors import InUseError
-from kafka_ml_api.pagination import AnyRow, Columns, Page, read_page
+from kafka_ml_api.pagination import AnyRow, Columns, Page, contains, read_page
 from kafka_ml_api.results.schemas import (
     Curves,
     Epoch,
@@ -44,6 +44,8 @@ async def list_page(session: AsyncSession, query: ResultQuery) -> Page[ResultVie
     statement = _with_model()
     if query.state:
         statement = statement.where(Result.state == query.state)
+    if query.text:
+        statement = statement.where(contains(Model.name, query.text))
     if query.deployment_id is not None:
         statement = statement.where(Result.deployment_id == query.deployment_id)
     if query.model_id is not None:
