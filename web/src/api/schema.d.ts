@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/api/v1/about": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * About this installation
+         * @description Tell how to reach Kafka from outside, and how the platform's parts are.
+         */
+        get: operations["get_about"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/configurations": {
         parameters: {
             query?: never;
@@ -186,6 +206,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/deployments/{id}/diagnosis": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Why a deployment runs, or doesn't
+         * @description Tell in a sentence how a deployment is, and why.
+         */
+        get: operations["diagnose_deployment"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/deployments/{id}/stop": {
         parameters: {
             query?: never;
@@ -291,6 +331,26 @@ export interface paths {
          * @description Delete an inference that was stopped, or failed.
          */
         delete: operations["delete_inference"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inferences/{id}/diagnosis": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Why an inference predicts, or doesn't
+         * @description Tell in a sentence how an inference is, and why; Kafka is asked about its input topic.
+         */
+        get: operations["diagnose_inference"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -448,6 +508,26 @@ export interface paths {
         patch: operations["update_model"];
         trace?: never;
     };
+    "/api/v1/models/{id}/diagnosis": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Why a model is valid, or not
+         * @description Tell in a sentence how a model is, and why.
+         */
+        get: operations["diagnose_model"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/models/{id}/log": {
         parameters: {
             query?: never;
@@ -520,6 +600,26 @@ export interface paths {
          * @description Get a version of a model's code, and what its validation said.
          */
         get: operations["get_model_version"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The whole at a glance
+         * @description Count everything by state, and tell what failed or waits, and why.
+         */
+        get: operations["get_overview"];
         put?: never;
         post?: never;
         delete?: never;
@@ -604,6 +704,26 @@ export interface paths {
          * @description Get each metric as one list over the epochs.
          */
         get: operations["get_result_curves"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/results/{id}/diagnosis": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Why a training runs, or doesn't
+         * @description Tell in a sentence how a training is, and why.
+         */
+        get: operations["diagnose_result"];
         put?: never;
         post?: never;
         delete?: never;
@@ -901,6 +1021,45 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * About
+         * @description What an installation is, and how its parts are.
+         */
+        About: {
+            /**
+             * Bootstrap Servers
+             * @description of Kafka, as producers should use them
+             * @example localhost:9092
+             */
+            bootstrap_servers: string;
+            /** Checks */
+            checks: components["schemas"]["Check"][];
+            /**
+             * Control Topic
+             * @description where data streams are announced
+             */
+            control_topic: string;
+            /**
+             * Logs
+             * @description whether logs of trainings, inferences and validations can be shown
+             */
+            logs: boolean;
+            /**
+             * Ready
+             * @description whether all that is needed is there
+             */
+            ready: boolean;
+            /**
+             * Security Protocol
+             * @example PLAINTEXT
+             */
+            security_protocol: string;
+            /**
+             * Version
+             * @example 0.1.0
+             */
+            version: string;
+        };
+        /**
          * Alive
          * @description The process answers.
          */
@@ -935,6 +1094,24 @@ export interface components {
              * @default 1
              */
             min_replicas: number;
+        };
+        /**
+         * Check
+         * @description A part that the platform needs.
+         */
+        Check: {
+            /**
+             * Detail
+             * @description what is wrong with it; `ok` when nothing is
+             */
+            detail: string;
+            /** Healthy */
+            healthy: boolean;
+            /**
+             * Name
+             * @example kafka
+             */
+            name: string;
         };
         /**
          * ConfigurationCreate
@@ -1246,6 +1423,37 @@ export interface components {
             updated_at: string;
         };
         /**
+         * Diagnosis
+         * @description Why something runs, or doesn't.
+         */
+        Diagnosis: {
+            /**
+             * Advice
+             * @description what to do about it
+             */
+            advice: string | null;
+            /**
+             * Code
+             * @description stable name of the reason; `ok` when all is well
+             * @example unschedulable
+             */
+            code: string;
+            /** Facts */
+            facts: components["schemas"]["Fact"][];
+            /**
+             * Sentence
+             * @example Runs: 2 of 2 replicas, nothing waits.
+             */
+            sentence: string;
+            /**
+             * Since
+             * @description when it came to be so, where that is known
+             */
+            since: string | null;
+            /** State */
+            state: string;
+        };
+        /**
          * DraftCreate
          * @description Code to be validated while it is being written. It becomes no model; by a message it can't be asked for.
          */
@@ -1320,6 +1528,21 @@ export interface components {
              * @enum {unknown}
              */
             verbose: "auto" | 0 | 1 | 2;
+        };
+        /**
+         * Fact
+         * @description What one part knows about it.
+         */
+        Fact: {
+            /** Healthy */
+            healthy: boolean;
+            /**
+             * Part
+             * @enum {string}
+             */
+            part: "scheduler" | "kafka" | "pod" | "stream" | "model" | "platform";
+            /** Text */
+            text: string;
         };
         /**
          * Failure
@@ -1804,6 +2027,43 @@ export interface components {
              * @example 1
              */
             version: number;
+        };
+        /**
+         * Overview
+         * @description How many there are of everything, by state, and what needs somebody to look at it.
+         */
+        Overview: {
+            /** Configurations */
+            configurations: number;
+            /** Datasources */
+            datasources: number;
+            /** Deployments */
+            deployments: {
+                [key: string]: number;
+            };
+            /** Inferences */
+            inferences: {
+                [key: string]: number;
+            };
+            /**
+             * Models
+             * @description by state of the current version
+             * @example {
+             *       "valid": 2
+             *     }
+             */
+            models: {
+                [key: string]: number;
+            };
+            /** Results */
+            results: {
+                [key: string]: number;
+            };
+            /**
+             * Troubles
+             * @description the newest of each kind, ten at most
+             */
+            troubles: components["schemas"]["Trouble"][];
         };
         /** Page[ConfigurationView] */
         Page_ConfigurationView_: {
@@ -2446,6 +2706,33 @@ export interface components {
             timeout_seconds: number;
         };
         /**
+         * Trouble
+         * @description Something that failed, or waits for a reason.
+         */
+        Trouble: {
+            /** Code */
+            code: string;
+            /** Id */
+            id: number;
+            /**
+             * Message
+             * @description why
+             */
+            message: string;
+            /**
+             * Name
+             * @description of the model or configuration
+             */
+            name: string;
+            /**
+             * Resource
+             * @enum {string}
+             */
+            resource: "models" | "deployments" | "results" | "inferences";
+            /** State */
+            state: string;
+        };
+        /**
          * VersionItem
          * @description A version of a model in a list.
          */
@@ -2500,6 +2787,53 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    get_about: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["About"];
+                };
+            };
+            /** @description The service does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request can't be accepted as it is. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part that is needed can't be reached just now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_configurations: {
         parameters: {
             query?: {
@@ -2952,6 +3286,8 @@ export interface operations {
                 /** @description first announced for this deployment */
                 deployment_id?: number | null;
                 input_format?: components["schemas"]["InputFormat"] | null;
+                /** @description part of the description or of the ranges, in any case */
+                text?: string | null;
             };
             header?: never;
             path?: never;
@@ -3238,6 +3574,8 @@ export interface operations {
                 cursor?: string | null;
                 /** @description order; with `-` the newest come first */
                 sort?: "id" | "-id";
+                /** @description part of the configuration's name, in any case */
+                text?: string | null;
                 state?: components["schemas"]["DeploymentState"] | null;
                 configuration_id?: number | null;
                 datasource_id?: number | null;
@@ -3548,6 +3886,65 @@ export interface operations {
             };
         };
     };
+    diagnose_deployment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description id of the resource */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Diagnosis"];
+                };
+            };
+            /** @description There is no such resource. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request can't be accepted as it is. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part that is needed can't be reached just now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     stop_deployment: {
         parameters: {
             query?: never;
@@ -3781,6 +4178,8 @@ export interface operations {
                 cursor?: string | null;
                 /** @description order; with `-` the newest come first */
                 sort?: "id" | "-id";
+                /** @description part of the model's name or of a topic's, in any case */
+                text?: string | null;
                 state?: components["schemas"]["InferenceState"] | null;
                 result_id?: number | null;
             };
@@ -4090,6 +4489,65 @@ export interface operations {
             };
         };
     };
+    diagnose_inference: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description id of the resource */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Diagnosis"];
+                };
+            };
+            /** @description There is no such resource. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request can't be accepted as it is. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part that is needed can't be reached just now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_inference_log: {
         parameters: {
             query?: {
@@ -4111,13 +4569,17 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The log, as it was printed. Followed: events whose data is text that came, in JSON, and at last one named `end`. */
+            /** @description The log, as it was printed. Followed: events whose data is text that came, in JSON; one named `anew` when the log begins again, and at last one named `end` that says why. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string;
+                    "text/event-stream": {
+                        data?: string;
+                        /** @enum {unknown} */
+                        event?: "message" | "anew" | "end";
+                    };
                     "text/plain": string;
                 };
             };
@@ -4990,6 +5452,65 @@ export interface operations {
             };
         };
     };
+    diagnose_model: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description id of the resource */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Diagnosis"];
+                };
+            };
+            /** @description There is no such resource. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request can't be accepted as it is. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part that is needed can't be reached just now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_model_log: {
         parameters: {
             query?: {
@@ -5011,13 +5532,17 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The log, as it was printed. Followed: events whose data is text that came, in JSON, and at last one named `end`. */
+            /** @description The log, as it was printed. Followed: events whose data is text that came, in JSON; one named `anew` when the log begins again, and at last one named `end` that says why. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string;
+                    "text/event-stream": {
+                        data?: string;
+                        /** @enum {unknown} */
+                        event?: "message" | "anew" | "end";
+                    };
                     "text/plain": string;
                 };
             };
@@ -5293,6 +5818,53 @@ export interface operations {
             };
         };
     };
+    get_overview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description The service does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request can't be accepted as it is. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part that is needed can't be reached just now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_results: {
         parameters: {
             query?: {
@@ -5302,6 +5874,8 @@ export interface operations {
                 cursor?: string | null;
                 /** @description order; with `-` the newest come first */
                 sort?: "id" | "-id";
+                /** @description part of the model's name, in any case */
+                text?: string | null;
                 state?: components["schemas"]["ResultState"] | null;
                 deployment_id?: number | null;
                 model_id?: number | null;
@@ -5634,6 +6208,65 @@ export interface operations {
             };
         };
     };
+    diagnose_result: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description id of the resource */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Diagnosis"];
+                };
+            };
+            /** @description There is no such resource. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request can't be accepted as it is. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part that is needed can't be reached just now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_result_epochs: {
         parameters: {
             query?: {
@@ -5832,13 +6465,17 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The log, as it was printed. Followed: events whose data is text that came, in JSON, and at last one named `end`. */
+            /** @description The log, as it was printed. Followed: events whose data is text that came, in JSON; one named `anew` when the log begins again, and at last one named `end` that says why. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string;
+                    "text/event-stream": {
+                        data?: string;
+                        /** @enum {unknown} */
+                        event?: "message" | "anew" | "end";
+                    };
                     "text/plain": string;
                 };
             };
