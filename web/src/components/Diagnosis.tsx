@@ -1,34 +1,30 @@
 import { Anchor, Collapse, Group, Skeleton, Stack, Text, VisuallyHidden } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { IconAlertCircle, IconCheck, IconCircleCheck, IconHourglass, IconX } from "@tabler/icons-react";
+import { IconAlertCircle, IconAlertTriangle, IconCheck, IconCircleCheck, IconClock, IconX } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { ProblemError } from "@/api/client";
+import { ProblemError, type Schemas } from "@/api/client";
 import { partOf, type Resource } from "@/api/resources";
 import classes from "./Diagnosis.module.css";
 import { ErrorNotice } from "./states";
 import { Ago } from "./time";
 
+type Diagnosis = Schemas["Diagnosis"];
 type Diagnosed = Extract<Resource, "models" | "deployments" | "results" | "inferences">;
 
-export interface Fact {
-  part: string;
-  text: string;
-  healthy: boolean;
-}
+type Tone = "well" | "calm" | "waits" | "failed";
 
-/** Why something runs or doesn't, put together from what the platform's parts know. */
-export interface Diagnosis {
-  state: string;
-  sentence: string;
-  code: string | null;
-  since: string | null;
-  advice: string | null;
-  facts: Fact[];
-}
+const SIGNS = { well: IconCircleCheck, calm: IconClock, waits: IconAlertTriangle, failed: IconAlertCircle } as const;
 
-type Tone = "well" | "waits" | "failed";
-
-const SIGNS = { well: IconCircleCheck, waits: IconHourglass, failed: IconAlertCircle } as const;
+/** Reasons not to run that are in order: somebody wanted it so, or it goes on by itself. */
+const CALM: readonly string[] = [
+  "awaiting_stream",
+  "no_input",
+  "paused",
+  "pending",
+  "stopped",
+  "stopping",
+  "validating",
+];
 
 /** Why something runs or does not: one sentence, what to do, and what each part of the platform says. */
 export function DiagnosisNotice({ resource, id }: { resource: Diagnosed; id: number }) {
@@ -51,7 +47,8 @@ export function DiagnosisView({ diagnosis }: { diagnosis: Diagnosis }) {
   const Sign = SIGNS[tone];
   const { facts } = diagnosis;
   const [shown, { toggle }] = useDisclosure(false);
-  const open = tone !== "well" || shown;
+  const isCalm = tone === "well" || tone === "calm";
+  const open = !isCalm || shown;
   return (
     <section className={classes.notice} data-tone={tone} aria-label="How it is">
       <Group gap="sm" wrap="nowrap" align="flex-start">
@@ -68,7 +65,7 @@ export function DiagnosisView({ diagnosis }: { diagnosis: Diagnosis }) {
             )}
           </Group>
           {diagnosis.advice !== null && <Text size="sm">{diagnosis.advice}</Text>}
-          {facts.length > 0 && tone === "well" && (
+          {facts.length > 0 && isCalm && (
             <Anchor component="button" type="button" size="xs" ta="left" aria-expanded={shown} onClick={toggle}>
               {shown ? "Hide what the parts say" : "What the parts say"}
             </Anchor>
@@ -86,7 +83,7 @@ export function DiagnosisView({ diagnosis }: { diagnosis: Diagnosis }) {
   );
 }
 
-function FactLine({ fact: { part, text, healthy } }: { fact: Fact }) {
+function FactLine({ fact: { part, text, healthy } }: { fact: Schemas["Fact"] }) {
   const Sign = healthy ? IconCheck : IconX;
   return (
     <li>
@@ -100,7 +97,9 @@ function FactLine({ fact: { part, text, healthy } }: { fact: Fact }) {
   );
 }
 
-function toneOf({ state, facts }: Diagnosis): Tone {
+function toneOf({ state, code, facts }: Diagnosis): Tone {
   if (state === "failed" || state === "invalid") return "failed";
-  return facts.every(({ healthy }) => healthy) ? "well" : "waits";
+  if (facts.some(({ healthy }) => !healthy)) return "waits";
+  if (code === "ok") return "well";
+  return CALM.includes(code) ? "calm" : "waits";
 }

@@ -60,7 +60,7 @@ const TOLD: readonly [type: string, data: Record<string, unknown>, sentence: str
   [
     "kafka-ml.workload.status",
     { kind: "inference", owner: "inferences/3", state: "running", replicas_running: 1, replicas_wanted: 2 },
-    "1 of 2 replicas of inference 3 run.",
+    "Replicas of inference 3 that run: 1 of 2.",
   ],
   [
     "kafka-ml.workload.status",

@@ -120,7 +120,7 @@ function scheduled(data: Data): string {
   const again = quantity(data, "attempt") > 1 ? ` (attempt ${number(data, "attempt")})` : "";
   if (data.kind === "inference" && data.state === "running") {
     const missing = isRecord(data.failure) ? ` The rest waits: ${reason(data)}` : "";
-    return `${number(data, "replicas_running")} of ${plural(quantity(data, "replicas_wanted"), "replica")} of ${owner} run.${missing}`;
+    return `Replicas of ${owner} that run: ${number(data, "replicas_running")} of ${number(data, "replicas_wanted")}.${missing}`;
   }
   const what = data.kind === "inference" ? nameOf(text(data, "owner")) : `The ${text(data, "kind")} of ${owner}`;
   switch (data.state) {
