@@ -54,7 +54,7 @@ export function optionsOf({ width, height, lines, scheme, xKind, log, sync, form
 function seriesOf({ label, colour, dashed = false, faint = false }: Line, scheme: "light" | "dark"): uPlot.Series {
   return {
     label,
-    stroke: faint ? `${colour}${scheme === "light" ? "40" : "55"}` : colour,
+    stroke: faint ? `${colour}${scheme === "light" ? "66" : "70"}` : colour,
     width: faint ? 1 : 1.75,
     ...(dashed ? { dash: [5, 4] } : {}),
     points: faint ? { show: false } : { size: 5, space: 14, fill: colour },

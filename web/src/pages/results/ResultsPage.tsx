@@ -3,7 +3,7 @@ import { IconChartLine } from "@tabler/icons-react";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import type { Items } from "@/api/resources";
 import type { Column } from "@/components/DataTable";
-import { metric } from "@/components/formats";
+import { duration, metric } from "@/components/formats";
 import { type BulkAction, ListPage, TwoLines } from "@/components/ListPage";
 import { StateBadge } from "@/components/StateBadge";
 import { EmptyState } from "@/components/states";
@@ -67,7 +67,8 @@ const COLUMNS: readonly Column<Result>[] = [
     width: "96px",
     align: "right",
     hideBelow: "sm",
-    cell: ({ started_at, ended_at }) => <Elapsed since={started_at} until={ended_at} />,
+    cell: ({ started_at, ended_at, duration_seconds: took }) =>
+      took === null ? <Elapsed since={started_at} until={ended_at} /> : duration(took),
   },
   {
     id: "deployment",
@@ -101,22 +102,12 @@ function Second({ result }: { result: Result }) {
 /** The first metrics of a part, the score before the loss. */
 function Main({ metrics }: { metrics: Record<string, number | null> | null }) {
   const known = Object.entries(metrics ?? {}).sort(([a], [b]) => Number(a === "loss") - Number(b === "loss"));
-  const [first, second] = known;
+  const [first] = known;
   if (first === undefined) return <span className="quiet">–</span>;
   return (
-    <TwoLines
-      first={
-        <span title={first[0]} className="numeric">
-          {metric(first[1])}
-        </span>
-      }
-      second={
-        <span className="numeric">
-          {first[0]}
-          {second !== undefined && `; ${second[0]} ${metric(second[1])}`}
-        </span>
-      }
-    />
+    <div className="numeric" title={known.map(([name, value]) => `${name} ${metric(value)}`).join(", ")}>
+      <TwoLines first={metric(first[1])} second={first[0]} />
+    </div>
   );
 }
 

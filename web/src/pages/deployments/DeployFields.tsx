@@ -1,0 +1,201 @@
+import {
+  Accordion,
+  Alert,
+  NumberInput,
+  SegmentedControl,
+  Select,
+  SimpleGrid,
+  Stack,
+  Switch,
+  Textarea,
+  TextInput,
+} from "@mantine/core";
+import type { UseFormReturnType } from "@mantine/form";
+import { ConfigurationPicker } from "./ConfigurationPicker";
+import { PlacementFields } from "./PlacementFields";
+import { bodyOf, type DeployValues, fitText } from "./settings";
+
+export type DeployForm = UseFormReturnType<DeployValues>;
+
+export function DeployFields({ form, datasource }: { form: DeployForm; datasource: string | undefined }) {
+  const { asText } = form.values;
+  return (
+    <Stack gap="lg">
+      {datasource !== undefined && (
+        <Alert color="blue" variant="light">
+          It is trained on data source {datasource} at once, as that is still in the log.
+        </Alert>
+      )}
+      <ConfigurationPicker {...form.getInputProps("configuration")} />
+      <Textarea label="Description" autosize minRows={1} maxRows={6} {...form.getInputProps("description")} />
+      <SimpleGrid cols={{ base: 1, sm: 2 }}>
+        <Whole
+          form={form}
+          name="batchSize"
+          label="Batch size"
+          description="Samples a gradient step"
+          max={1_000_000}
+          required
+        />
+        <div>
+          <SegmentedControl
+            mt={{ base: 0, sm: 24 }}
+            aria-label="How the arguments of fit and evaluate are given"
+            data={[
+              { value: "fields", label: "Fields" },
+              { value: "text", label: "Keras keyword text" },
+            ]}
+            value={asText ? "text" : "fields"}
+            onChange={(chosen) => {
+              if (chosen === "text") form.setFieldValue("fitText", textOf(form.values));
+              form.setFieldValue("asText", chosen === "text");
+            }}
+          />
+        </div>
+      </SimpleGrid>
+      {asText ? (
+        <SimpleGrid cols={{ base: 1, sm: 2 }}>
+          <TextInput
+            label="fit"
+            description="For example: epochs=5, steps_per_epoch=100"
+            ff="monospace"
+            {...form.getInputProps("fitText")}
+          />
+          <TextInput label="evaluate" description="For example: steps=100" {...form.getInputProps("evaluateText")} />
+        </SimpleGrid>
+      ) : (
+        <SimpleGrid cols={{ base: 1, sm: 2 }}>
+          <Whole
+            form={form}
+            name="epochs"
+            label="Epochs"
+            description="Passes over the training part"
+            max={100_000}
+            required
+          />
+          <Whole
+            form={form}
+            name="stepsPerEpoch"
+            label="Steps per epoch"
+            description="Batches that make an epoch; empty: one pass"
+          />
+        </SimpleGrid>
+      )}
+      <Accordion variant="separated" chevronPosition="left" multiple>
+        <Accordion.Item value="training">
+          <Accordion.Control>Validation, classes and testing</Accordion.Control>
+          <Accordion.Panel>
+            <Stack>
+              {!asText && <FitFields form={form} />}
+              <Switch
+                label="Confusion matrix"
+                description="Classifiers count on the test part what they take for what"
+                {...form.getInputProps("confusionMatrix", { type: "checkbox" })}
+              />
+            </Stack>
+          </Accordion.Panel>
+        </Accordion.Item>
+        <Accordion.Item value="limits">
+          <Accordion.Control>Limits and bad messages</Accordion.Control>
+          <Accordion.Panel>
+            <SimpleGrid cols={{ base: 1, sm: 2 }}>
+              <Whole
+                form={form}
+                name="memory"
+                label="Memory (MiB)"
+                description="Of a model's process; TensorFlow alone takes some 600"
+                min={1024}
+                required
+              />
+              <Whole
+                form={form}
+                name="timeout"
+                label="Time limit (seconds)"
+                description="For the whole training; a day is 86,400"
+                required
+              />
+              <Select
+                label="Messages that can't be decoded"
+                data={[
+                  { value: "refuse", label: "End the training" },
+                  { value: "skip", label: "Are counted and left out" },
+                ]}
+                allowDeselect={false}
+                {...form.getInputProps("onBadMessage")}
+              />
+            </SimpleGrid>
+          </Accordion.Panel>
+        </Accordion.Item>
+        <Accordion.Item value="placement">
+          <Accordion.Control>Placement on Kubernetes</Accordion.Control>
+          <Accordion.Panel>
+            <PlacementFields form={form} />
+          </Accordion.Panel>
+        </Accordion.Item>
+      </Accordion>
+    </Stack>
+  );
+}
+
+function FitFields({ form }: { form: DeployForm }) {
+  return (
+    <>
+      <SimpleGrid cols={{ base: 1, sm: 3 }}>
+        <Whole
+          form={form}
+          name="validationFreq"
+          label="Validate every"
+          description="Epochs between two validations"
+          required
+        />
+        <Whole form={form} name="validationSteps" label="Validation steps" description="Batches; empty: all" />
+        <Whole form={form} name="evaluateSteps" label="Test steps" description="Batches; empty: all" />
+      </SimpleGrid>
+      <Textarea
+        label="Class weights"
+        description="One a line, such as 0: 1.5"
+        autosize
+        minRows={2}
+        {...form.getInputProps("classWeight")}
+      />
+      <Switch
+        label="Shuffle"
+        description="Samples are shuffled before each epoch"
+        {...form.getInputProps("shuffle", { type: "checkbox" })}
+      />
+    </>
+  );
+}
+
+interface WholeProps {
+  form: DeployForm;
+  name: keyof DeployValues;
+  label: string;
+  description: string;
+  min?: number;
+  max?: number;
+  required?: boolean;
+}
+
+/** A whole number; the server says what is wrong with it. */
+export function Whole({ form, name, label, description, min = 1, max, required = false }: WholeProps) {
+  return (
+    <NumberInput
+      label={label}
+      description={description}
+      min={min}
+      {...(max === undefined ? {} : { max })}
+      clampBehavior="none"
+      allowDecimal={false}
+      thousandSeparator=","
+      required={required}
+      withAsterisk={false}
+      {...form.getInputProps(name)}
+    />
+  );
+}
+
+function textOf(values: DeployValues): string {
+  const { fit } = bodyOf({ ...values, asText: false });
+  return fit === undefined ? "" : fitText(fit);
+}
