@@ -142,20 +142,24 @@ def test_what_is_new_in_a_log_of_which_the_last_lines_are_known(before: str, now
 async def test_a_log_that_is_followed_tells_what_comes_and_that_it_has_ended(
     filled: AsyncClient, app: FastAPI, run_folders: RunFolders
 ):
-    log = run_folders.make("training-1", 0) / "host.log"
+    log = run_folders.make("training-1", 0) / "log"
     log.write_text("first\n")
     seen: list[str] = []
-    async with asyncio.timeout(20), listening(app) as url, AsyncClient(base_url=url) as client:
-        async with client.stream("GET", "/results/1/log", params={"follow": True}) as response:
-            assert response.headers["content-type"].startswith("text/event-stream")
-            async for line in response.aiter_lines():
-                if line.startswith(("data:", "event:")):
-                    seen.append(line)
-                if line == r'data: "first\n"':
-                    log.write_text("first\nsecond\n")
-                elif line == r'data: "second\n"':
-                    async with app.state.database.transaction() as session:
-                        await session.execute(update(Result).values(state=ResultState.FINISHED))
+    async with (
+        asyncio.timeout(20),
+        listening(app) as url,
+        AsyncClient(base_url=url) as client,
+        client.stream("GET", "/results/1/log", params={"follow": True}) as response,
+    ):
+        assert response.headers["content-type"].startswith("text/event-stream")
+        async for line in response.aiter_lines():
+            if line.startswith(("data:", "event:")):
+                seen.append(line)
+            if line == r'data: "first\n"':
+                log.write_text("first\nsecond\n")
+            elif line == r'data: "second\n"':
+                async with app.state.database.transaction() as session:
+                    await session.execute(update(Result).values(state=ResultState.FINISHED))
     assert seen == [r'data: "first\n"', r'data: "second\n"', "event: end", "data: The work has ended."]
 
 
