@@ -17,11 +17,11 @@ export default defineConfig({
     chunkSizeWarningLimit: 700,
   },
   server: {
-    // For `npm run dev`: pages from here, everything else from a platform that runs.
+    // For `npm run dev`: pages from here, everything else from a platform that runs, which takes changes from its own pages only.
     proxy: Object.fromEntries(
       ["/api", "/docs", "/openapi.json", "/asyncapi", "/metrics", "/readyz"].map((path) => [
         path,
-        { target: api, changeOrigin: true },
+        { target: api, changeOrigin: true, headers: { origin: new URL(api).origin } },
       ]),
     ),
   },
