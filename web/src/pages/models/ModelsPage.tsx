@@ -7,6 +7,7 @@ import { ListPage, TwoLines } from "@/components/ListPage";
 import { StateBadge } from "@/components/StateBadge";
 import { EmptyState } from "@/components/states";
 import { Ago } from "@/components/time";
+import { useDeleteModels, validateAll } from "./actions";
 
 const COLUMNS: readonly Column<Items["models"]>[] = [
   {
@@ -40,6 +41,7 @@ const COLUMNS: readonly Column<Items["models"]>[] = [
 export function ModelsPage() {
   const search = useSearch({ from: "/models" });
   const navigate = useNavigate({ from: "/models" });
+  const remove = useDeleteModels();
   const create = (
     <Button component={Link} to="/models/new" leftSection={<IconPlus size={16} />}>
       New model
@@ -58,6 +60,14 @@ export function ModelsPage() {
       states={["validating", "valid", "invalid"]}
       onOpen={(model) => void navigate({ to: "/models/$id", params: { id: model.id } })}
       action={create}
+      bulk={[
+        {
+          label: "Validate again",
+          fits: ({ state }) => state !== "validating",
+          run: async (models) => !(await validateAll(models)),
+        },
+        { label: "Delete", color: "red", run: async (models) => !(await remove(models)) },
+      ]}
       empty={
         <EmptyState
           icon={IconBrain}
