@@ -1,0 +1,2 @@
+export { SampleView } from "./SampleView";
+export { drawingOf, type Sample, textOf } from "./sample";
