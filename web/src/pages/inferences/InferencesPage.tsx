@@ -1,5 +1,163 @@
-import { PageHeader } from "@/components/PageHeader";
+import { Anchor, Group } from "@mantine/core";
+import { IconTopologyStar3 } from "@tabler/icons-react";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import type { Items } from "@/api/resources";
+import { Sparkline } from "@/components/chart";
+import type { Column } from "@/components/DataTable";
+import { compact, milliseconds, rate } from "@/components/formats";
+import { type BulkAction, ListPage, TwoLines } from "@/components/ListPage";
+import { LinkButton } from "@/components/links";
+import { StateBadge } from "@/components/StateBadge";
+import { EmptyState } from "@/components/states";
+import { isGoing, useDeleteInferences, useStopInferences } from "./actions";
+import classes from "./inferences.module.css";
+import type { Moment } from "./progress";
+import { useCourses } from "./useCourses";
+
+type Inference = Items["inferences"];
+
+function columnsOf(courseOf: (id: number) => readonly Moment[]): readonly Column<Inference>[] {
+  return [
+    {
+      id: "model",
+      header: "Model",
+      width: "minmax(150px, 2.2fr)",
+      cell: (inference) => (
+        <TwoLines
+          first={
+            <Anchor component={Link} to={`/inferences/${inference.id}`} c="inherit">
+              {inference.model_name}
+            </Anchor>
+          }
+          second={<Second inference={inference} />}
+        />
+      ),
+    },
+    {
+      id: "topics",
+      header: "Topics",
+      width: "minmax(130px, 1.6fr)",
+      hideBelow: "sm",
+      cell: ({ input_topic, output_topic }) => (
+        <TwoLines
+          first={<TopicLink name={input_topic} />}
+          second={
+            <>
+              → <TopicLink name={output_topic} />
+            </>
+          }
+        />
+      ),
+    },
+    { id: "state", header: "State", width: "112px", cell: (inference) => <StateBadge state={stateOf(inference)} /> },
+    {
+      id: "replicas",
+      header: "Replicas",
+      width: "76px",
+      align: "right",
+      hideBelow: "md",
+      cell: ({ replicas, replicas_running }) => (
+        <span title={`${replicas_running} of ${replicas} run`}>
+          {replicas_running}/{replicas}
+        </span>
+      ),
+    },
+    {
+      id: "rate",
+      header: "Rate",
+      width: "minmax(76px, 176px)",
+      align: "right",
+      cell: (inference) => <Rate inference={inference} moments={courseOf(inference.id)} />,
+    },
+    {
+      id: "latency",
+      header: "p99 latency",
+      width: "96px",
+      align: "right",
+      hideBelow: "sm",
+      cell: ({ latency_p99_ms }) => milliseconds(latency_p99_ms),
+    },
+    { id: "lag", header: "Lag", width: "70px", align: "right", hideBelow: "sm", cell: ({ lag }) => compact(lag) },
+  ];
+}
+
+/** Paused is what the API calls running with no replicas. */
+export function stateOf({ state, replicas }: Pick<Inference, "state" | "replicas">): string {
+  return isGoing({ state }) && replicas === 0 ? "paused" : state;
+}
+
+function Second({ inference }: { inference: Inference }) {
+  const { failure, state } = inference;
+  if (failure !== null && state !== "stopped") {
+    return (
+      <span className={classes.reason} data-tone={state === "failed" ? "failed" : "waits"} title={failure.message}>
+        {failure.message}
+      </span>
+    );
+  }
+  return (
+    <>
+      Inference {inference.id}, version {inference.model_version}
+    </>
+  );
+}
+
+function TopicLink({ name }: { name: string }) {
+  return (
+    <Anchor component={Link} to={`/topics/${name}`} c="inherit" title={name}>
+      {name}
+    </Anchor>
+  );
+}
+
+function Rate({ inference, moments }: { inference: Inference; moments: readonly Moment[] }) {
+  const now = isGoing(inference) ? rate(moments.at(-1)?.rate ?? inference.rate) : "–";
+  return (
+    <Group gap={10} justify="flex-end" wrap="nowrap">
+      {moments.length > 1 && (
+        <span className={classes.spark}>
+          <Sparkline values={moments.map((moment) => moment.rate)} label={`Rate of the last minutes, now ${now}`} />
+        </span>
+      )}
+      <span>{now}</span>
+    </Group>
+  );
+}
 
 export function InferencesPage() {
-  return <PageHeader title="Inferences" />;
+  const search = useSearch({ from: "/inferences" });
+  const navigate = useNavigate({ from: "/inferences" });
+  const courseOf = useCourses();
+  const stop = useStopInferences();
+  const remove = useDeleteInferences();
+  const bulk: readonly BulkAction<Inference>[] = [
+    { label: "Stop", fits: isGoing, run: async (rows) => !(await stop(rows)) },
+    { label: "Delete", color: "red", fits: (row) => !isGoing(row), run: async (rows) => !(await remove(rows)) },
+  ];
+  const deploy = <LinkButton to="/inferences/new">Deploy for inference</LinkButton>;
+  return (
+    <ListPage
+      resource="inferences"
+      title="Inference"
+      noun="inference"
+      description="Trained models that predict what comes in on one topic into another."
+      columns={columnsOf(courseOf)}
+      search={search}
+      onSearch={(next) => void navigate({ search: next, replace: true })}
+      searchBy="text"
+      searchLabel="Search models and topics"
+      states={["pending", "running", "stopping", "stopped", "failed"]}
+      onOpen={({ id }) => void navigate({ to: "/inferences/$id", params: { id } })}
+      action={deploy}
+      bulk={bulk}
+      empty={
+        <EmptyState
+          icon={IconTopologyStar3}
+          title="Nothing predicts yet"
+          text="Deploy a trained model: it reads samples from one topic and writes its predictions to another."
+          action={deploy}
+        />
+      }
+    />
+  );
 }
