@@ -129,7 +129,13 @@ export function usePlot(frame: RefObject<HTMLDivElement | null>, props: LineChar
     setZoomed(false);
     if (plot.current !== null) put(plot.current);
   }
-  return { pointed, zoomed, reset };
+  function resetAll() {
+    reset();
+    const { min, max } = plot.current?.scales.x ?? {};
+    if (sync === undefined || typeof min !== "number" || typeof max !== "number") return;
+    for (const other of uPlot.sync(sync).plots) if (other !== plot.current) other.setScale("x", { min, max });
+  }
+  return { pointed, zoomed, reset: resetAll };
 }
 
 function nearestOf(chart: uPlot): number | null {

@@ -80,7 +80,7 @@ export function Comparison({ runs, hidden, onToggle, search, onSearch, lit, onLi
     >
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled by keyboard */}
       <section className={classes.scroll} aria-label="Comparison of the models" tabIndex={0}>
-        <Table fz="sm" verticalSpacing={6} className="numeric">
+        <Table fz="sm" verticalSpacing={6} horizontalSpacing={8} className={`numeric ${classes.compared}`}>
           <Table.Thead>
             <Table.Tr>
               <Table.Th w={32}>

@@ -1,6 +1,7 @@
 import {
   Accordion,
   Alert,
+  Input,
   NumberInput,
   SegmentedControl,
   Select,
@@ -11,14 +12,26 @@ import {
   TextInput,
 } from "@mantine/core";
 import type { UseFormReturnType } from "@mantine/form";
+import { useState } from "react";
 import { ConfigurationPicker } from "./ConfigurationPicker";
 import { PlacementFields } from "./PlacementFields";
 import { bodyOf, type DeployValues, fitText } from "./settings";
+
+const PANELS: Readonly<Record<string, readonly (keyof DeployValues)[]>> = {
+  training: ["validationFreq", "validationSteps", "evaluateSteps", "classWeight", "shuffle", "confusionMatrix"],
+  limits: ["memory", "timeout", "onBadMessage"],
+  placement: ["cpus", "gpus", "framework", "serviceAccount", "nodeSelector", "tolerations"],
+};
 
 export type DeployForm = UseFormReturnType<DeployValues>;
 
 export function DeployFields({ form, datasource }: { form: DeployForm; datasource: string | undefined }) {
   const { asText } = form.values;
+  const [opened, setOpened] = useState<string[]>([]);
+  // What is wrong shows, wherever it is.
+  const faulty = Object.entries(PANELS).flatMap(([panel, fields]) =>
+    fields.some((field) => form.errors[field] !== undefined) && !opened.includes(panel) ? [panel] : [],
+  );
   return (
     <Stack gap="lg">
       {datasource !== undefined && (
@@ -37,13 +50,17 @@ export function DeployFields({ form, datasource }: { form: DeployForm; datasourc
           max={1_000_000}
           required
         />
-        <div>
+        <Input.Wrapper
+          label="Arguments of fit and evaluate"
+          description="As fields, or as they stand in a Keras program"
+        >
           <SegmentedControl
-            mt={{ base: 0, sm: 24 }}
-            aria-label="How the arguments of fit and evaluate are given"
+            fullWidth
+            mt={5}
+            aria-label="Arguments of fit and evaluate"
             data={[
               { value: "fields", label: "Fields" },
-              { value: "text", label: "Keras keyword text" },
+              { value: "text", label: "Keyword text" },
             ]}
             value={asText ? "text" : "fields"}
             onChange={(chosen) => {
@@ -51,14 +68,13 @@ export function DeployFields({ form, datasource }: { form: DeployForm; datasourc
               form.setFieldValue("asText", chosen === "text");
             }}
           />
-        </div>
+        </Input.Wrapper>
       </SimpleGrid>
       {asText ? (
         <SimpleGrid cols={{ base: 1, sm: 2 }}>
           <TextInput
             label="fit"
             description="For example: epochs=5, steps_per_epoch=100"
-            ff="monospace"
             {...form.getInputProps("fitText")}
           />
           <TextInput label="evaluate" description="For example: steps=100" {...form.getInputProps("evaluateText")} />
@@ -81,7 +97,13 @@ export function DeployFields({ form, datasource }: { form: DeployForm; datasourc
           />
         </SimpleGrid>
       )}
-      <Accordion variant="separated" chevronPosition="left" multiple>
+      <Accordion
+        variant="separated"
+        chevronPosition="left"
+        multiple
+        value={[...opened, ...faulty]}
+        onChange={setOpened}
+      >
         <Accordion.Item value="training">
           <Accordion.Control>Validation, classes and testing</Accordion.Control>
           <Accordion.Panel>

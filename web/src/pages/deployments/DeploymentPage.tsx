@@ -2,6 +2,7 @@ import { Anchor, Stack, Tabs } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { itemOf, type Views } from "@/api/resources";
+import { DiagnosisNotice } from "@/components/Diagnosis";
 import { FailureNotice } from "@/components/FailureNotice";
 import { plural } from "@/components/formats";
 import { PageHeader } from "@/components/PageHeader";
@@ -53,6 +54,9 @@ function Deployment({ deployment }: { deployment: Views["deployments"] }) {
         actions={<DeploymentActions deployment={deployment} />}
       />
       <Stack gap="md">
+        {(isAwaiting || deployment.state === "running") && (
+          <DiagnosisNotice resource="deployments" id={deployment.id} />
+        )}
         {deployment.failure !== null && (
           <FailureNotice
             failure={deployment.failure}

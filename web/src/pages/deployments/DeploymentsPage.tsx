@@ -138,6 +138,8 @@ export function DeploymentsPage() {
       columns={COLUMNS}
       search={search}
       onSearch={(next) => void navigate({ search: next, replace: true })}
+      searchBy="text"
+      searchLabel="Search configurations"
       states={["awaiting", "running", "finished", "failed", "stopped"]}
       onOpen={({ id }) => void navigate({ to: "/deployments/$id", params: { id } })}
       action={create}

@@ -1,17 +1,11 @@
 import { Alert, Group, Stack, Switch, Tabs, TextInput } from "@mantine/core";
 import { useQueries, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { getJson } from "@/api/client";
+import { getJson, type Schemas } from "@/api/client";
 import type { Views } from "@/api/resources";
 import { Snippet } from "@/components/Snippet";
 import { DEFAULT_CONTROL_TOPIC, FORMATS, type Format, obstacleTo, sinkSnippet, topicFor } from "./snippets";
 import { versionOf } from "./versions";
-
-interface About {
-  bootstrap_servers: string;
-  security_protocol: string;
-  control_topic: string;
-}
 
 /** The program that sends a stream to a deployment, to copy. */
 export function SinkSnippet({ deployment }: { deployment: Views["deployments"] }) {
@@ -20,7 +14,7 @@ export function SinkSnippet({ deployment }: { deployment: Views["deployments"] }
   const [topic, setTopic] = useState(() => topicFor(deployment.configuration_name));
   const about = useQuery({
     queryKey: ["about"],
-    queryFn: ({ signal }) => getJson<About>("/api/v1/about", {}, signal),
+    queryFn: ({ signal }) => getJson<Schemas["About"]>("/api/v1/about", {}, signal),
   });
   const inputShape = useInputShape(deployment);
   const obstacle = obstacleTo(format, inputShape);

@@ -141,7 +141,7 @@ function lineOf({ id, label, colour, curves }: Run, name: string, overTime: bool
   if (y === undefined) return [];
   const isValidation = name !== baseName(name);
   const x = overTime ? curves.seconds : curves.epochs;
-  const said = isValidation ? `${label} (validation)` : label;
+  const said = isValidation ? `${label}, val` : label;
   return [{ id: `${id} ${name}`, label: said, colour, x, y, dashed: isValidation, group: String(id) }];
 }
 

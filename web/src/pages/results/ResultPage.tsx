@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { itemOf, type Views } from "@/api/resources";
 import { seriesColour } from "@/app/theme";
+import { DiagnosisNotice } from "@/components/Diagnosis";
 import { FailureNotice } from "@/components/FailureNotice";
 import { LogView } from "@/components/LogView";
 import { PageHeader } from "@/components/PageHeader";
@@ -73,6 +74,7 @@ function Result({ result }: { result: Views["results"] }) {
       />
       <Stack gap="md">
         {result.failure !== null && <FailureNotice failure={result.failure} waiting={!hasEnded(result)} />}
+        {!hasEnded(result) && <DiagnosisNotice resource="results" id={result.id} />}
         {!hasEnded(result) && (
           <Section title="Progress">
             <EpochProgress

@@ -144,6 +144,8 @@ export function ResultsPage() {
       columns={COLUMNS}
       search={search}
       onSearch={(next) => void navigate({ search: next, replace: true })}
+      searchBy="text"
+      searchLabel="Search models"
       states={["awaiting", "pending", "running", "stopping", "finished", "failed", "stopped"]}
       onOpen={({ id }) => void navigate({ to: "/results/$id", params: { id } })}
       bulk={bulk}

@@ -1,5 +1,5 @@
 import { queryOptions, useQueries, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useMemo, useRef } from "react";
+import { useCallback, useEffect, useRef } from "react";
 import { getJson, type Schemas } from "@/api/client";
 import { useLiveEvents } from "@/api/useLive";
 import { type Curves, collected, type EpochData, NO_CURVES, withEpochs } from "./curves";
@@ -56,14 +56,11 @@ export function useCurves(ids: readonly number[]): ReadonlyMap<number, Curves> {
     }
   });
 
-  const found = useQueries({ queries: ids.map(curvesOf) });
-  const curves = found.map(({ data }) => data);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the same curves are the same map
-  return useMemo(() => {
-    const map = new Map<number, Curves>();
-    ids.forEach((id, index) => {
-      map.set(id, curves[index] ?? NO_CURVES);
-    });
-    return map;
-  }, [ids.join(), ...curves]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the same ids are the same map, as long as their curves are
+  const combine = useCallback(
+    (found: readonly { data: Curves | undefined }[]) =>
+      new Map(ids.map((id, index) => [id, found[index]?.data ?? NO_CURVES])),
+    [ids.join()],
+  );
+  return useQueries({ queries: ids.map(curvesOf), combine });
 }
