@@ -1,5 +1,6 @@
 import type { QueryClient } from "@tanstack/react-query";
 import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { searchOf } from "@/api/client";
 import { NotFound } from "./NotFound";
 import { Shell } from "./Shell";
 import { Unexpected } from "./Unexpected";
@@ -189,6 +190,9 @@ export const router = createRouter({
   context: { queries: undefined as unknown as QueryClient },
   defaultPreload: "intent",
   scrollRestoration: true,
+  // All parameters are text: without the quotes that the router would put around what looks like a number.
+  parseSearch: (search) => Object.fromEntries(new URLSearchParams(search)),
+  stringifySearch: searchOf,
 });
 
 declare module "@tanstack/react-router" {
