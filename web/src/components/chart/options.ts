@@ -13,13 +13,25 @@ interface Wishes {
   sync: string | undefined;
   format: (value: number) => string;
   hooks: uPlot.Hooks.Arrays;
+  onReset: () => void;
 }
 
 const FONT = "11px 'Inter Variable', system-ui, sans-serif";
 /** Pixels around the cursor in which a line is pointed at. */
 const NEAR = 24;
 
-export function optionsOf({ width, height, lines, scheme, xKind, log, sync, format, hooks }: Wishes): uPlot.Options {
+export function optionsOf({
+  width,
+  height,
+  lines,
+  scheme,
+  xKind,
+  log,
+  sync,
+  format,
+  hooks,
+  onReset,
+}: Wishes): uPlot.Options {
   const ink = INKS[scheme];
   const axis: uPlot.Axis = {
     stroke: ink.text,
@@ -37,6 +49,13 @@ export function optionsOf({ width, height, lines, scheme, xKind, log, sync, form
     cursor: {
       y: false,
       drag: { x: true, y: false, dist: 6 },
+      // uPlot itself would show no more than the points that it has, which are those of what is zoomed into.
+      bind: {
+        dblclick: () => () => {
+          onReset();
+          return null;
+        },
+      },
       focus: { prox: NEAR },
       hover: { skip: [undefined, null] },
       points: { size: 7 },

@@ -89,7 +89,19 @@ export function usePlot(frame: RefObject<HTMLDivElement | null>, props: LineChar
       setCursor: [(chart) => onPoint(chart)],
       setSeries: [(_, index) => onNear(index)],
     };
-    const wishes = { width: Math.max(120, target.clientWidth), height, lines, scheme, xKind, log, sync, format, hooks };
+    const onReset = () => resetAll();
+    const wishes = {
+      width: Math.max(120, target.clientWidth),
+      height,
+      lines,
+      scheme,
+      xKind,
+      log,
+      sync,
+      format,
+      hooks,
+      onReset,
+    };
     return new uPlot(optionsOf(wishes), joined([], log) as uPlot.AlignedData, target);
   });
 
