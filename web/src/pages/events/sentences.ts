@@ -172,8 +172,9 @@ function summed(data: Data): string {
 
 function reason(data: Data): string {
   const failure = isRecord(data.failure) ? data.failure : {};
-  const line = typeof failure.line === "number" ? ` (line ${failure.line})` : "";
   const message = text(failure, "message") || "no reason is known.";
+  const isTold = typeof failure.line !== "number" || message.includes(`line ${failure.line}`);
+  const line = isTold ? "" : ` (line ${failure.line})`;
   return line === "" ? message : `${message.replace(/\.$/, "")}${line}.`;
 }
 

@@ -1,0 +1,3 @@
+export { HealthBadge } from "./HealthBadge";
+export { PlatformHealth } from "./PlatformHealth";
+export { ABOUT, useAbout } from "./useAbout";
