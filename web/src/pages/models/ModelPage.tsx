@@ -103,8 +103,10 @@ function Writing({ model }: { model: Views["models"] }) {
   const isCurrent = !draft.hasNewCode || isEmpty || validation.isCurrent || validation.error !== null;
   const isLong = useLong(draft.hasNewCode && !isCurrent ? fields.code : null);
   useUnsaved(draft.isDirty, "The model");
-  // The version that is shown may be the one that was there before somebody else saved; then only a draft says how its code fares.
-  const own = draft.hasNewCode ? (isEmpty ? null : validation.view) : draft.isStale ? base : model;
+  // Once somebody else has saved, what the server says is of their code.
+  const saved = draft.isStale ? base : model;
+  const hasNone = isEmpty || validation.error !== null;
+  const outcome = draft.hasNewCode ? (hasNone ? null : (validation.view ?? saved)) : saved;
 
   return (
     <>
@@ -119,8 +121,8 @@ function Writing({ model }: { model: Views["models"] }) {
         fields={fields}
         onFields={draft.change}
         errors={draft.errors}
-        outcome={own}
-        isCurrent={isCurrent && own?.state !== "validating"}
+        outcome={outcome}
+        isCurrent={isCurrent && outcome?.state !== "validating"}
         hint={hintOf(isEmpty, validation.error)}
         isLong={isLong}
         onSave={() => void draft.save()}

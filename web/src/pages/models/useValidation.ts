@@ -76,9 +76,6 @@ export function useValidation(code: string | null): Validation {
   if (view !== null && view.state !== "validating" && view.id !== last?.id) setLast(view);
   const isCurrent = asked !== null && asked.code === code && view !== null && view.state !== "validating";
   const waiting = asked?.code === code && view?.state === "validating" && view.failure !== null ? view : null;
-  return {
-    view: isCurrent ? view : (waiting ?? last),
-    isCurrent,
-    error: error ?? (view === null ? query.error : null),
-  };
+  const failure = error ?? (view === null ? query.error : null);
+  return { view: failure !== null ? null : isCurrent ? view : (waiting ?? last), isCurrent, error: failure };
 }
