@@ -51,7 +51,7 @@ export function LogLinesView({ lines, firstNumber, height, wrap, search, place, 
         // biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled by keyboard
         tabIndex={0}
         className={classes.lines}
-        style={{ height: Math.min(height, Math.max(120, lines.length * LINE + 24)) }}
+        style={{ height: Math.min(height, Math.max(120, virtualizer.getTotalSize() + 24)) }}
         onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) =>
           setAtEnd(scrollHeight - scrollTop - clientHeight < NEAR_END)
         }

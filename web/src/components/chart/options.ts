@@ -82,7 +82,7 @@ function seriesOf({ label, colour, dashed = false, faint = false }: Line, scheme
 
 function tickText(xKind: XKind): Pick<uPlot.Axis, "values" | "incrs"> {
   if (xKind === "time") return {};
-  if (xKind === "elapsed") return { values: (_, ticks) => ticks.map((tick) => duration(tick)) };
+  if (xKind === "elapsed") return { values: (_, ticks) => ticks.map((tick) => duration(tick).replace(/\.0 s$/, " s")) };
   // Epochs have no halves.
   const incrs = [1, 2, 5].flatMap((step) => [0, 1, 2, 3, 4, 5, 6, 7].map((power) => step * 10 ** power));
   return { incrs: incrs.sort((a, b) => a - b), values: (_, ticks) => ticks.map((tick) => compact(tick)) };

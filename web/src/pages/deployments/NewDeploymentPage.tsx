@@ -1,15 +1,17 @@
 import { Button, Group, Paper, Stack } from "@mantine/core";
 import { useForm } from "@mantine/form";
-import { useQuery } from "@tanstack/react-query";
+import { useMutation, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, ProblemError, unwrap } from "@/api/client";
 import { itemOf, type Views } from "@/api/resources";
-import { tellFailure, useAction } from "@/components/actions";
+import { tellFailure } from "@/components/actions";
 import { PageHeader } from "@/components/PageHeader";
 import { ErrorNotice, Loading } from "@/components/states";
 import { DeployFields } from "./DeployFields";
 import { type Body, bodyOf, DEFAULTS, type DeployValues, fieldOf, valuesOf } from "./settings";
+
+const OPENING_MS = 100;
 
 export function NewDeploymentPage() {
   const { configuration, from, datasource } = useSearch({ from: "/deployments/new" });
@@ -60,9 +62,9 @@ function DeployForm({ copied, configuration, datasource }: DeployFormProps) {
     },
     validate: { configuration: (value) => (value === null ? "Choose what is to be trained." : null) },
   });
-  const deploy = useAction((body: Body) => deployOn(body, datasource), {
-    failure: "It could not be deployed",
-    onDone: ({ id }) => void navigate({ to: "/deployments/$id", params: { id } }),
+  const deploy = useMutation({
+    mutationFn: (body: Body) => deployOn(body, datasource),
+    onSuccess: ({ id }) => void navigate({ to: "/deployments/$id", params: { id } }),
   });
   const submit = form.onSubmit(async (values) => {
     setOther(null);
@@ -78,7 +80,8 @@ function DeployForm({ copied, configuration, datasource }: DeployFormProps) {
         if (field === null) setOther(error);
         else form.setFieldError(field, message.replace(/^Value error, /, ""));
       }
-      requestAnimationFrame(() => document.querySelector<HTMLElement>("main [aria-invalid=true]")?.focus());
+      // Panels with a field at fault open first.
+      setTimeout(() => document.querySelector<HTMLElement>("main [aria-invalid=true]")?.focus(), OPENING_MS);
     }
   });
   return (

@@ -33,6 +33,9 @@ export function MatrixTable({ matrix, label, brief = false }: MatrixTableProps) 
         value={shown}
         onChange={setShown}
       />
+      <Text size="xs" className="quiet">
+        Rows are what is true, columns what was predicted; {matrix.part} part.
+      </Text>
       {matrix.labels.length > MOST ? (
         <Text size="sm" className="quiet">
           {count(matrix.labels.length)} classes are too many to show as a matrix; the scores say how each did.
@@ -57,9 +60,6 @@ function Cells({ matrix, label, asParts }: { matrix: Matrix; label: string; asPa
     // biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled by keyboard
     <section className={classes.scroll} aria-label={`${label}, confusion matrix`} tabIndex={0}>
       <table className={classes.matrix}>
-        <caption className={classes.caption}>
-          Rows are what is true, columns what was predicted; {matrix.part} part.
-        </caption>
         <thead>
           <tr>
             <th scope="col">True</th>
