@@ -19,7 +19,7 @@ const PARTS: Readonly<Record<string, PartWords>> = {
   },
   scheduler: {
     label: "Scheduler",
-    meaning: "What runs goes on, but nothing is started, stopped or scaled until it is back.",
+    meaning: "Stopping and scaling wait as well.",
   },
   tables: { label: "Tables", meaning: "The database is not yet made ready for this version." },
   topics: { label: "Topics", meaning: "The platform's own topics in Kafka are not there yet, or not as they must be." },

@@ -80,10 +80,7 @@ function Figure({ label, value, warn = false }: { label: string; value: string; 
   return (
     <div className={classes.figure} data-warn={warn || undefined}>
       <span className={classes.figureValue}>{value}</span>
-      <span className="quiet">
-        {label}
-        {warn && ": too slow"}
-      </span>
+      <span className="quiet">{warn ? "Falls behind" : label}</span>
     </div>
   );
 }
