@@ -117,7 +117,7 @@ function Nothing({ state, height, onRetry }: { state: LogState; height: number; 
 }
 
 function said(state: LogState, lines: number, dropped: number): string {
-  const many = plural(lines, "line") + (dropped > 0 ? `; ${count(dropped)} older ones are no longer held` : "");
+  const many = plural(lines, "line") + (dropped > 0 ? `, ${plural(dropped, "older line")} no longer held` : "");
   if (state.kind === "following") return `${many}. Follows since ${clock(state.since)}.`;
   if (state.kind === "lost") return `${many}. Connection lost; it is tried again.`;
   if (state.kind === "ended") return state.text === "" ? `${many}.` : `${many}. ${state.text}`;

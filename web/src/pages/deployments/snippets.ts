@@ -60,10 +60,9 @@ function argumentsOf({ bootstrapServers, securityProtocol, controlTopic, topic, 
 function describe({ format, inputShape }: Sending): string[] {
   const known = inputShape?.every((size) => size !== null) ?? false;
   if (format === "AVRO") {
-    const numbers = known
-      ? plural(inputShape?.reduce<number>((all, size) => all * (size ?? 1), 1) ?? 0, "number")
-      : "numbers";
-    return [`# records: mappings, dataclasses or a pandas frame of ${numbers} each; labels: as many`];
+    const numbers = known ? inputShape?.reduce<number>((all, size) => all * (size ?? 1), 1) : undefined;
+    const each = numbers === undefined ? "" : ` of ${plural(numbers, "number")} each`;
+    return [`# records: mappings, dataclasses or a pandas frame${each}; labels: as many`];
   }
   const sizes = known ? shape(inputShape).slice(1, -1).replace(/,$/, "") : null;
   return [
