@@ -293,6 +293,20 @@ class ResourceChanged(Event):
         return f"{self.resource}/{self.id}"
 
 
+class DeadLetterResent(Event):
+    """A message that could not be processed was sent again, by a user."""
+
+    type: ClassVar[str] = "kafka-ml.dead-letter.resent"
+    partition: int = Field(description="of the dead letter")
+    offset: int = Field(description="of the dead letter")
+    to_topic: str
+    to_offset: int
+
+    @property
+    def key(self) -> str:
+        return f"dead-letters/{self.partition}/{self.offset}"
+
+
 class CommandCompleted(Event):
     """The answer to a command that was carried out; the envelope's correlation id is the command's `ce_id`."""
 
@@ -335,6 +349,7 @@ EVENTS: tuple[type[Event], ...] = (
     InferenceProgress,
     InferenceFailed,
     ResourceChanged,
+    DeadLetterResent,
     CommandCompleted,
     CommandRejected,
 )

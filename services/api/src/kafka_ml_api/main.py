@@ -20,6 +20,7 @@ from kafka_ml_api.commands import Commands
 from kafka_ml_api.configurations import endpoints as configurations
 from kafka_ml_api.datasources import endpoints as datasources
 from kafka_ml_api.db import Database
+from kafka_ml_api.dead_letters import endpoints as dead_letters
 from kafka_ml_api.deployments import endpoints as deployments
 from kafka_ml_api.diagnosis import endpoints as diagnosis
 from kafka_ml_api.events import endpoints as events
@@ -27,6 +28,7 @@ from kafka_ml_api.guard import Guard
 from kafka_ml_api.health import Health, RequestTelemetry
 from kafka_ml_api.housekeeping import Housekeeping
 from kafka_ml_api.inferences import endpoints as inferences
+from kafka_ml_api.inferences.live import Watcher
 from kafka_ml_api.inferences.topics import TopicMaker
 from kafka_ml_api.live import Hub
 from kafka_ml_api.logs import RunLogs
@@ -54,6 +56,7 @@ RESOURCES = (
     datasources,
     inferences,
     topic_list,
+    dead_letters,
     events,
     overview,
     diagnosis,
@@ -96,6 +99,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     maker = TopicMaker(settings.kafka)
     hub = Hub(database, url)
     app.state.reader = TopicReader(settings.kafka)
+    app.state.watcher = watcher = Watcher(settings.kafka)
     app.state.run_logs = logs = RunLogs(settings.scheduler_url, settings.scheduler_token)
     app.state.database, app.state.objects, app.state.topic_maker, app.state.hub = database, objects, maker, hub
 
@@ -133,6 +137,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for task in reversed(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await watcher.close()
         await logs.close()
         await database.close()
 

@@ -19,6 +19,7 @@ Value = float | int | bool | str | None
 
 _MAX_VALUES = 262_144
 _LONGEST_TEXT = 1000
+_LONGEST_TRUTH = 100
 
 
 class PreviewQuery(BaseModel):
@@ -59,6 +60,7 @@ class Prediction(BaseModel):
     model_version: str | None
     key: str | None = Field(description="the input's key, where it is text")
     values: Any = Field(description="the model's output for the message; null if the message is no prediction")
+    truth: Any = Field(None, description="the label in the input's key, where it has one as the training's messages do")
 
 
 class PredictionsPreview(BaseModel):
@@ -92,7 +94,7 @@ def samples_of(
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,
-            time=_time_of(record),
+            time=time_of(record),
             shape=list(sample.shape) if sample is not None else None,
             values=plain(sample.reshape(-1)[:shown]) if sample is not None else None,
             truncated=sample is not None and sample.size > shown,
@@ -102,6 +104,22 @@ def samples_of(
         for index, record in enumerate(records)
         for sample in (samples.get(index),)
     ]
+
+
+def predictions_of(records: Sequence[ConsumerRecord], labels: Arrays | None) -> list[Prediction]:
+    """Messages of an output topic, with the truth where keys have it.
+
+    Args:
+        labels: how keys of the training's messages are decoded; None if they have no labels.
+    """
+    found = [prediction_of(record) for record in records]
+    if labels is not None:
+        keyed = [index for index, record in enumerate(records) if record.key and not is_unlabelled(record.key)]
+        truths, _ = _decoded(labels, [records[index].key for index in keyed], keyed)
+        for index, truth in truths.items():
+            if truth.size <= _LONGEST_TRUTH:
+                found[index].truth = plain(truth)
+    return found
 
 
 def prediction_of(record: ConsumerRecord) -> Prediction:
@@ -114,7 +132,7 @@ def prediction_of(record: ConsumerRecord) -> Prediction:
     return Prediction(
         partition=record.partition,
         offset=record.offset,
-        time=_time_of(record),
+        time=time_of(record),
         input=headers.get("kafka-ml-input"),
         model_version=headers.get("kafka-ml-model-version"),
         key=_text_of(record.key),
@@ -147,7 +165,8 @@ def _decoded(
     return rows, {indices[error.index]: error.reason for error in decoded.errors}
 
 
-def _time_of(record: ConsumerRecord) -> datetime | None:
+def time_of(record: ConsumerRecord) -> datetime | None:
+    """When a message was sent, as its producer or the broker says."""
     try:
         return datetime.fromtimestamp(record.timestamp / 1000, UTC) if record.timestamp >= 0 else None
     except (OverflowError, OSError, ValueError):  # producers choose the time

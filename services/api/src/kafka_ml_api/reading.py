@@ -11,8 +11,10 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.cluster import ClusterMetadata
 from aiokafka.errors import KafkaError
@@ -28,6 +30,15 @@ _FETCH_BYTES = 1 << 20
 _MAX_BYTES = 8 << 20
 _AT_ONCE = 8
 _FIRST_WINDOW = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Retained:
+    """What a partition holds: offsets from `start` up to and without `end`."""
+
+    partition: int
+    start: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +77,79 @@ class TopicReader:
                 TopicSize(name, len(parts), sum(ends[part] - starts[part] for part in parts))
                 for name, parts in present.items()
             ]
+
+    async def retained(self, name: str) -> list[Retained]:
+        """What each partition of a topic holds.
+
+        Raises:
+            NotFoundError: there is no such topic.
+        """
+        async with self._consumer() as consumer:
+            return await self._retained(consumer, name)
+
+    async def committed(self, group: str, name: str) -> dict[int, int]:
+        """The offsets that a consumer group has committed, by partition; those without one are left out."""
+        async with self._session():
+            admin = AIOKafkaAdminClient(**self._settings.aiokafka(), request_timeout_ms=int(_SECONDS * 1000))
+            try:
+                await admin.start()
+                offsets = await admin.list_consumer_group_offsets(group)
+            finally:
+                await admin.close()
+        return {
+            part.partition: found.offset for part, found in offsets.items() if part.topic == name and found.offset >= 0
+        }
+
+    async def at_time(self, name: str, times: Sequence[datetime]) -> list[dict[int, int]]:
+        """For each time the offset of the first message at or after it, by partition; partitions without one have their end."""
+        async with self._consumer() as consumer:
+            kept = await self._retained(consumer, name)
+            partitions = [TopicPartition(name, part.partition) for part in kept]
+            found = []
+            for time_ in times:
+                wanted = dict.fromkeys(partitions, int(time_.timestamp() * 1000))
+                answers = await consumer.offsets_for_times(wanted)
+                after = {part.partition: answer.offset for part, answer in answers.items() if answer is not None}
+                found.append({part.partition: after.get(part.partition, part.end) for part in kept})
+            return found
+
+    async def following(self, name: str, starts: Mapping[int, int], limit: int) -> list[ConsumerRecord]:
+        """The messages that follow on some offsets, by partition, in the order of their times.
+
+        Raises:
+            NotFoundError: there is no such topic, or partition.
+        """
+        async with self._consumer() as consumer:
+            kept = {part.partition: part for part in await self._retained(consumer, name)}
+            if missing := sorted(set(starts) - set(kept)):
+                raise NotFoundError(f"Topic {name} has no partition {missing[0]}.")
+            budget, found = _Budget(), list[ConsumerRecord]()
+            for number, start in starts.items():
+                part = TopicPartition(name, number)
+                if start < kept[number].end and not budget.spent:
+                    consumer.assign([part])
+                    consumer.seek(part, max(start, kept[number].start))
+                    found += await _read(consumer, {part: kept[number].end}, budget, limit)
+            found.sort(key=lambda record: (record.timestamp, record.offset))
+            return found[:limit]
+
+    async def preceding(self, name: str, ends: Mapping[int, int], limit: int) -> list[ConsumerRecord]:
+        """The last committed messages before some offsets, the newest first.
+
+        Args:
+            ends: offset by partition up to which, and without which, is read; the topic's end where it is not named.
+
+        Raises:
+            NotFoundError: there is no such topic.
+        """
+        async with self._consumer() as consumer:
+            kept = await self._retained(consumer, name)
+            starts = {TopicPartition(name, part.partition): part.start for part in kept}
+            stops = {
+                TopicPartition(name, part.partition): max(part.start, min(ends.get(part.partition, part.end), part.end))
+                for part in kept
+            }
+            return await _read_back(consumer, starts, stops, limit, lambda _: True)
 
     async def first(self, ranges: Iterable[StreamRange], limit: int) -> tuple[list[ConsumerRecord], int]:
         """The first messages of some ranges, in their order.
@@ -107,25 +191,17 @@ class TopicReader:
             NotFoundError: there is no such topic.
         """
         async with self._consumer() as consumer:
-            partitions = (await self._partitions([topic])).get(topic)
-            if not partitions:
-                raise NotFoundError(f"There is no topic {topic} yet.")
-            starts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
-            consumer.assign(partitions)
-            budget, window = _Budget(), max(_FIRST_WINDOW, 2 * limit)
-            found: list[ConsumerRecord] = []
-            # Markers of transactions and messages of others take up offsets, too, so how far to look back is found out by trying.
-            while True:
-                positions = {part: max(starts[part], ends[part] - window) for part in partitions}
-                for part, position in positions.items():
-                    consumer.seek(part, position)
-                read = await _read(consumer, ends, budget, None)
-                found = [record for record in read if matches(record)] or found
-                if len(found) >= limit or budget.spent or positions == starts:
-                    break
-                window *= 8
-            found.sort(key=lambda record: (record.timestamp, record.offset), reverse=True)
-            return found[:limit]
+            kept = await self._retained(consumer, topic)
+            starts = {TopicPartition(topic, part.partition): part.start for part in kept}
+            ends = {TopicPartition(topic, part.partition): part.end for part in kept}
+            return await _read_back(consumer, starts, ends, limit, matches)
+
+    async def _retained(self, consumer: AIOKafkaConsumer, name: str) -> list[Retained]:
+        partitions = (await self._partitions([name])).get(name)
+        if not partitions:
+            raise NotFoundError(f"There is no topic {name} yet.")
+        starts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
+        return [Retained(part.partition, starts[part], ends[part]) for part in partitions]
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[None]:
@@ -186,6 +262,31 @@ class _Budget:
 
     def take(self, record: ConsumerRecord) -> None:
         self._bytes -= len(record.value or b"") + len(record.key or b"")
+
+
+async def _read_back(
+    consumer: AIOKafkaConsumer,
+    starts: Mapping[TopicPartition, int],
+    ends: Mapping[TopicPartition, int],
+    limit: int,
+    matches: Callable[[ConsumerRecord], bool],
+) -> list[ConsumerRecord]:
+    """The last messages before `ends` that match, the newest first."""
+    consumer.assign(list(ends))
+    budget, window = _Budget(), max(_FIRST_WINDOW, 2 * limit)
+    found: list[ConsumerRecord] = []
+    # Markers of transactions and messages of others take up offsets, too, so how far to look back is found out by trying.
+    while True:
+        positions = {part: max(starts[part], ends[part] - window) for part in ends}
+        for part, position in positions.items():
+            consumer.seek(part, position)
+        read = await _read(consumer, ends, budget, None)
+        found = [record for record in read if matches(record)] or found
+        if len(found) >= limit or budget.spent or positions == starts:
+            break
+        window *= 8
+    found.sort(key=lambda record: (record.timestamp, record.offset), reverse=True)
+    return found[:limit]
 
 
 async def _read(

@@ -1,20 +1,24 @@
 """REST endpoints of inferences."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import PlainTextResponse
 
 from kafka_ml_api.idempotency import Writes
 from kafka_ml_api.inferences import service
+from kafka_ml_api.inferences.live import LivePredictions, Watched, Watcher
 from kafka_ml_api.inferences.schemas import InferenceQuery, InferenceView
 from kafka_ml_api.logs import PLAIN, Logs, Which
 from kafka_ml_api.pagination import Page
 from kafka_ml_api.parameters import Db, Id
-from kafka_ml_api.previews import PredictionsPreview, PreviewQuery, headers_of, prediction_of
+from kafka_ml_api.previews import PredictionsPreview, PreviewQuery, headers_of, predictions_of
 from kafka_ml_api.problems import WRITE_STATUSES, documented
 from kafka_ml_api.reading import TopicReader
 from kafka_ml_api.states import INFERENCE
+from kafka_ml_common.codecs import codec_for
 from kafka_ml_common.requests import InferenceCreate, InferenceModelSwap, InferenceScale
 
 router = APIRouter(prefix="/inferences", tags=["inferences"])
@@ -118,8 +122,34 @@ async def preview_predictions(
     """Show the last committed predictions of an inference, the newest first, each with the message that it was made for."""
     reader: TopicReader = request.app.state.reader
     async with db.transaction() as session:
-        topic = (await service.get(session, id)).output_topic
+        inference = await service.get(session, id)
+    topic = inference.output_topic
     # Other inferences may share the topic.
     mine = str(id)
     records = await reader.last(topic, query.limit, lambda record: headers_of(record).get("kafka-ml-inference") == mine)
-    return PredictionsPreview(topic=topic, predictions=[prediction_of(record) for record in records])
+    labels = codec_for(inference.input_format, inference.input_config).labels
+    return PredictionsPreview(topic=topic, predictions=predictions_of(records, labels))
+
+
+@router.get(
+    "/{id}/predictions/live",
+    response_class=EventSourceResponse,
+    summary="Follow predictions as they are made",
+    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, **documented(404)},
+)
+async def follow_predictions(id: Id, db: Db, request: Request) -> EventSourceResponse:  # noqa: A002
+    """Stream what an inference predicts from now on, in at most four events a second: how many, of which classes, and some of them.
+
+    The data of an event is a `LivePredictions` in JSON. One without predictions comes at least every two seconds.
+    """
+    async with db.transaction() as session:
+        found = await service.get(session, id)
+    watcher: Watcher = request.app.state.watcher
+    watched = Watched(id, found.output_topic, found.input_format, found.input_config)
+    return EventSourceResponse(_sent(watcher.watch(watched)), ping=15, send_timeout=30, sep="\n")
+
+
+async def _sent(summaries: AsyncIterator[LivePredictions]) -> AsyncIterator[ServerSentEvent]:
+    yield ServerSentEvent(comment="connected", retry=1000)
+    async for summary in summaries:
+        yield ServerSentEvent(summary.model_dump_json())

@@ -1,18 +1,35 @@
-"""REST endpoint of topics."""
+"""REST endpoints of topics: what there is, what is in it, and what became of it."""
 
-from typing import Annotated
+import asyncio
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 
+from kafka_ml_api.datasources import service as datasources
+from kafka_ml_api.inferences import service as inferences
 from kafka_ml_api.pagination import Page
+from kafka_ml_api.parameters import Db
 from kafka_ml_api.problems import documented
 from kafka_ml_api.reading import TopicReader
-from kafka_ml_api.topics.schemas import TopicQuery, TopicView
+from kafka_ml_api.topics.messages import shown
+from kafka_ml_api.topics.ribbon import Ribbon, ribbon_of
+from kafka_ml_api.topics.schemas import (
+    MessagesQuery,
+    PartitionView,
+    TopicDetail,
+    TopicMessages,
+    TopicQuery,
+    TopicView,
+)
 from kafka_ml_common import topics
+from kafka_ml_common.errors import InvalidError, NotFoundError
+from kafka_ml_common.streams import InputFormat
 
 router = APIRouter(prefix="/topics", tags=["topics"])
 
 _OURS = frozenset(topic.name for topic in topics.TOPICS)
+
+Name = Annotated[str, Path(pattern=r"^[a-zA-Z0-9._-]{1,249}$", description="of the topic", examples=["digits"])]
 
 
 @router.get("", summary="List topics", responses=documented())
@@ -25,6 +42,70 @@ async def list_topics(query: Annotated[TopicQuery, Query()], request: Request) -
     page = rest[: query.limit]
     items = [TopicView(name=t.name, partitions=t.partitions, messages=t.messages) for t in await reader.sizes(page)]
     return Page(items=items, next_cursor=page[-1] if len(rest) > query.limit else None)
+
+
+@router.get("/{name}", summary="Get a topic", responses=documented(404))
+async def get_topic(name: Name, request: Request) -> TopicDetail:
+    """Get what each partition of a topic holds."""
+    reader: TopicReader = request.app.state.reader
+    kept = await reader.retained(_users(name))
+    partitions = [PartitionView(partition=part.partition, start=part.start, end=part.end) for part in kept]
+    return TopicDetail(name=name, messages=sum(part.end - part.start for part in kept), partitions=partitions)
+
+
+@router.get("/{name}/messages", summary="Look into a topic", responses=documented(404))
+async def list_topic_messages(
+    name: Name, query: Annotated[MessagesQuery, Query()], db: Db, request: Request
+) -> TopicMessages:
+    """Show committed messages: the newest, or those at an offset or a time; as text, JSON, bytes, and decoded if that is asked for."""
+    reader: TopicReader = request.app.state.reader
+    input_format, config = await _format(query, db)
+    forwards = query.offset is not None or query.time is not None
+    if query.time is not None:
+        starts = (await reader.at_time(_users(name), [query.time]))[0]
+        only = starts if query.partition is None else {query.partition: starts.get(query.partition, 0)}
+        records = await reader.following(name, only, query.limit)
+    elif query.partition is not None and query.offset is not None:
+        records = await reader.following(_users(name), {query.partition: query.offset}, query.limit)
+    else:
+        ends = {}
+        if query.partition is not None:
+            kept = await reader.retained(_users(name))
+            if query.partition not in {part.partition for part in kept}:
+                raise NotFoundError(f"Topic {name} has no partition {query.partition}.")
+            # Of the others nothing is wanted: their end is their start.
+            ends = {part.partition: part.start for part in kept if part.partition != query.partition}
+            ends |= {query.partition: query.before} if query.before is not None else {}
+        records = await reader.preceding(_users(name), ends, query.limit)
+    messages = await asyncio.to_thread(shown, records, input_format, config)
+    return TopicMessages(topic=name, newest_first=not forwards, messages=messages)
+
+
+@router.get("/{name}/ribbon", summary="See what became of a topic's messages", responses=documented(404))
+async def get_topic_ribbon(name: Name, db: Db, request: Request) -> Ribbon:
+    """Show which offsets are retained, which were training, test and validation, where inferences stand, and where their models changed."""
+    return await ribbon_of(_users(name), db, request.app.state.reader)
+
+
+async def _format(query: MessagesQuery, db: Db) -> tuple[InputFormat | None, dict[str, Any]]:
+    try:
+        async with db.transaction() as session:
+            if query.datasource_id is not None:
+                stream = (await datasources.get(session, query.datasource_id)).stream
+                return stream.input_format, stream.input_config
+            if query.inference_id is not None:
+                inference = await inferences.get(session, query.inference_id)
+                return inference.input_format, inference.input_config
+    except NotFoundError as error:
+        raise InvalidError(error.message) from error
+    return None, {}
+
+
+def _users(name: str) -> str:
+    """The name, if it is of a topic that users may look into."""
+    if not is_users(name):
+        raise NotFoundError(f"There is no topic {name} to look into.")
+    return name
 
 
 def is_users(name: str) -> bool:

@@ -1,0 +1,1 @@
+"""Dead letters: messages that could not be processed, to be looked at and sent again."""
