@@ -156,6 +156,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List dead letters
+         * @description List messages that could not be processed, the newest first. A page may be short of what fits, and still another follow.
+         */
+        get: operations["list_dead_letters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/{partition}/{offset}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a dead letter
+         * @description Get a message that could not be processed.
+         */
+        get: operations["get_dead_letter"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/{partition}/{offset}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a dead letter again
+         * @description Send the message to the topic and partition where it was, with its own key and headers, or with a corrected value.
+         */
+        post: operations["resend_dead_letter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/deployments": {
         parameters: {
             query?: never;
@@ -408,6 +468,28 @@ export interface paths {
          * @description Show the last committed predictions of an inference, the newest first, each with the message that it was made for.
          */
         get: operations["preview_predictions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inferences/{id}/predictions/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow predictions as they are made
+         * @description Stream what an inference predicts from now on, in at most four events a second: how many, of which classes, and some of them.
+         *
+         *     The data of an event is a `LivePredictions` in JSON. One without predictions comes at least every two seconds.
+         */
+        get: operations["follow_predictions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -876,6 +958,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/topics/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a topic
+         * @description Get what each partition of a topic holds.
+         */
+        get: operations["get_topic"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/topics/{name}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look into a topic
+         * @description Show committed messages: the newest, or those at an offset or a time; as text, JSON, bytes, and decoded if that is asked for.
+         */
+        get: operations["list_topic_messages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/topics/{name}/ribbon": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * See what became of a topic's messages
+         * @description Show which offsets are retained, which were training, test and validation, where inferences stand, and where their models changed.
+         */
+        get: operations["get_topic_ribbon"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/validations": {
         parameters: {
             query?: never;
@@ -1304,6 +1446,82 @@ export interface components {
             stream: components["schemas"]["ControlMessage"];
         };
         /**
+         * DeadLetterView
+         * @description A message that could not be processed.
+         */
+        DeadLetterView: {
+            /**
+             * Cut
+             * @description whether value, key or headers are not all there
+             */
+            cut: boolean;
+            /**
+             * Document
+             * @description the value, where it is JSON
+             */
+            document: unknown;
+            /**
+             * Headers
+             * @description the message's own
+             */
+            headers: components["schemas"]["Header"][];
+            /**
+             * Key
+             * @description where it is text
+             */
+            key: string | null;
+            /** Key Base64 */
+            key_base64: string | null;
+            /**
+             * Message
+             * @description the reason, for people
+             */
+            message: string;
+            /**
+             * Offset
+             * @description of the dead letter itself
+             */
+            offset: number;
+            /** @description where the message was */
+            origin: components["schemas"]["Origin"] | null;
+            /**
+             * Partition
+             * @description of the dead letter itself
+             */
+            partition: number;
+            /**
+             * Reason
+             * @example undecodable
+             */
+            reason: string;
+            /**
+             * Resent
+             * @description how often it was sent again
+             * @default 0
+             */
+            resent: number;
+            /**
+             * Service
+             * @description who could not process it
+             * @example kafka-ml/inferer/inferences/1/0
+             */
+            service: string;
+            /**
+             * Size
+             * @description of the original value, in bytes
+             */
+            size: number;
+            /** Time */
+            time: string | null;
+            /**
+             * Value
+             * @description where it is text
+             */
+            value: string | null;
+            /** Value Base64 */
+            value_base64: string | null;
+        };
+        /**
          * DeploymentCreate
          * @description Have every model of a configuration trained on the next stream that is sent for this deployment.
          */
@@ -1640,6 +1858,16 @@ export interface components {
             verbose: "auto" | 0 | 1 | 2;
         };
         /**
+         * Header
+         * @description A header; its value where it is text.
+         */
+        Header: {
+            /** Name */
+            name: string;
+            /** Value */
+            value: string | null;
+        };
+        /**
          * InferenceCreate
          * @description The same, naming the result whose model it is.
          */
@@ -1884,6 +2112,29 @@ export interface components {
             parameters: number;
         };
         /**
+         * ModelChange
+         * @description When an inference began with a model, and the first message that came afterwards. What waited then was predicted by it, too.
+         */
+        ModelChange: {
+            /** Generation */
+            generation: number;
+            /** Inference Id */
+            inference_id: number;
+            /** Model Name */
+            model_name: string;
+            /** Offset */
+            offset: number;
+            /** Partition */
+            partition: number;
+            /** Result Id */
+            result_id: number;
+            /**
+             * Time
+             * Format: date-time
+             */
+            time: string;
+        };
+        /**
          * ModelCreate
          * @description A new model. Its code leaves a compiled Keras model in the variable `model`; `tf`, `keras` and `np` are there.
          */
@@ -2029,6 +2280,18 @@ export interface components {
             version: number;
         };
         /**
+         * Origin
+         * @description Where a message was.
+         */
+        Origin: {
+            /** Offset */
+            offset: number;
+            /** Partition */
+            partition: number;
+            /** Topic */
+            topic: string;
+        };
+        /**
          * Overview
          * @description How many there are of everything, by state, and what needs somebody to look at it.
          */
@@ -2079,6 +2342,16 @@ export interface components {
         Page_DatasourceView_: {
             /** Items */
             items: components["schemas"]["DatasourceView"][];
+            /**
+             * Next Cursor
+             * @description for the next page's `cursor`; null on the last page
+             */
+            next_cursor: string | null;
+        };
+        /** Page[DeadLetterView] */
+        Page_DeadLetterView_: {
+            /** Items */
+            items: components["schemas"]["DeadLetterView"][];
             /**
              * Next Cursor
              * @description for the next page's `cursor`; null on the last page
@@ -2156,6 +2429,18 @@ export interface components {
             next_cursor: string | null;
         };
         /**
+         * PartitionView
+         * @description What a partition holds: offsets from `start` up to and without `end`.
+         */
+        PartitionView: {
+            /** End */
+            end: number;
+            /** Partition */
+            partition: number;
+            /** Start */
+            start: number;
+        };
+        /**
          * Placement
          * @description Where and with what a workload runs on Kubernetes. Where workloads are processes on one machine, nothing of it counts.
          */
@@ -2223,6 +2508,11 @@ export interface components {
             partition: number;
             /** Time */
             time: string | null;
+            /**
+             * Truth
+             * @description the label in the input's key, where it has one as the training's messages do
+             */
+            truth?: unknown;
             /**
              * Values
              * @description the model's output for the message; null if the message is no prediction
@@ -2307,6 +2597,34 @@ export interface components {
             };
             /** Ready */
             ready: boolean;
+        };
+        /**
+         * Resend
+         * @description What to send: the message as it was, or with what is given in its place.
+         */
+        Resend: {
+            /**
+             * Key Base64
+             * @description the corrected key
+             */
+            key_base64?: string | null;
+            /**
+             * Value Base64
+             * @description the corrected value
+             */
+            value_base64?: string | null;
+        };
+        /**
+         * Resent
+         * @description A message that was sent again.
+         */
+        Resent: {
+            /** Offset */
+            offset: number;
+            /** Partition */
+            partition: number;
+            /** Topic */
+            topic: string;
         };
         /**
          * ResultInferenceCreate
@@ -2512,6 +2830,25 @@ export interface components {
             deployment_id: number;
         };
         /**
+         * Ribbon
+         * @description What became of a topic's messages.
+         */
+        Ribbon: {
+            /** Changes */
+            changes: components["schemas"]["ModelChange"][];
+            /** Inferences */
+            inferences: components["schemas"]["Stand"][];
+            /**
+             * Partitions
+             * @description what is retained
+             */
+            partitions: components["schemas"]["PartitionView"][];
+            /** Ranges */
+            ranges: components["schemas"]["UsedRange"][];
+            /** Topic */
+            topic: string;
+        };
+        /**
          * Sample
          * @description A message of a data stream, decoded; or why it can't be.
          */
@@ -2563,6 +2900,24 @@ export interface components {
             input_format: components["schemas"]["InputFormat"];
             /** Samples */
             samples: components["schemas"]["Sample"][];
+        };
+        /**
+         * Stand
+         * @description Where an inference stands in a partition: the offset that it reads next.
+         */
+        Stand: {
+            /** Inference Id */
+            inference_id: number;
+            /** Lag */
+            lag: number;
+            /** Model Name */
+            model_name: string;
+            /** Partition */
+            partition: number;
+            /** Position */
+            position: number;
+            /** State */
+            state: string;
         };
         /**
          * StoredEventView
@@ -2642,6 +2997,81 @@ export interface components {
              * @description value of the taint; only with Equal
              */
             value?: string | null;
+        };
+        /**
+         * TopicDetail
+         * @description A topic, with what each partition holds.
+         */
+        TopicDetail: {
+            /**
+             * Messages
+             * @description offsets that it holds; an upper bound of its messages
+             */
+            messages: number;
+            /**
+             * Name
+             * @example digits
+             */
+            name: string;
+            /** Partitions */
+            partitions: components["schemas"]["PartitionView"][];
+        };
+        /**
+         * TopicMessage
+         * @description A message of a topic. What is long is cut.
+         */
+        TopicMessage: {
+            /**
+             * Document
+             * @description the value, where it is JSON
+             */
+            document: unknown;
+            /** Headers */
+            headers: components["schemas"]["Header"][];
+            /**
+             * Key
+             * @description where it is text
+             */
+            key: string | null;
+            /** Key Base64 */
+            key_base64: string | null;
+            /** Offset */
+            offset: number;
+            /** Partition */
+            partition: number;
+            /** @description decoded as a data stream's message, where that was asked for */
+            sample: components["schemas"]["Sample"] | null;
+            /**
+             * Size
+             * @description of the value, in bytes
+             */
+            size: number;
+            /** Time */
+            time: string | null;
+            /**
+             * Truncated
+             * @description whether the value is longer than what is shown
+             */
+            truncated: boolean;
+            /**
+             * Value
+             * @description where it is text
+             */
+            value: string | null;
+            /** Value Base64 */
+            value_base64: string | null;
+        };
+        /**
+         * TopicMessages
+         * @description Messages of a topic: the newest first, or in the log's order from where one began.
+         */
+        TopicMessages: {
+            /** Messages */
+            messages: components["schemas"]["TopicMessage"][];
+            /** Newest First */
+            newest_first: boolean;
+            /** Topic */
+            topic: string;
         };
         /**
          * TopicView
@@ -2731,6 +3161,35 @@ export interface components {
             resource: "models" | "deployments" | "results" | "inferences";
             /** State */
             state: string;
+        };
+        /**
+         * UsedRange
+         * @description Offsets of one partition that a data source names.
+         */
+        UsedRange: {
+            /** Datasource Id */
+            datasource_id: number;
+            /**
+             * Deleted
+             * @description how many of its offsets retention has taken away
+             */
+            deleted: number;
+            /**
+             * Deployment Ids
+             * @description deployments that were trained on it, and the one that it was announced for
+             */
+            deployment_ids: number[];
+            /** End */
+            end: number;
+            /**
+             * Part
+             * @enum {string}
+             */
+            part: "training" | "test" | "validation" | "unlabelled";
+            /** Partition */
+            partition: number;
+            /** Start */
+            start: number;
         };
         /**
          * VersionItem
@@ -3480,6 +3939,236 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Reuse"];
+                };
+            };
+            /** @description The body is no JSON that can be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such resource. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The resource's state does not allow it, or it is in use; or the same Idempotency-Key is being used. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too long. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request can't be accepted as it is. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part that is needed can't be reached just now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_dead_letters: {
+        parameters: {
+            query?: {
+                /** @description letters on a page at most */
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+                /** @description only of messages of this topic */
+                topic?: string | null;
+                /** @description part of who could not process it */
+                service?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_DeadLetterView_"];
+                };
+            };
+            /** @description The service does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request can't be accepted as it is. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part that is needed can't be reached just now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_dead_letter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description of the dead letter */
+                partition: number;
+                /** @description of the dead letter */
+                offset: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterView"];
+                };
+            };
+            /** @description There is no such resource. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request can't be accepted as it is. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part that is needed can't be reached just now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resend_dead_letter: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description chosen by the client, for one request; the same again within a day gets the same answer */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description of the dead letter */
+                partition: number;
+                /** @description of the dead letter */
+                offset: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Resend"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Resent"];
                 };
             };
             /** @description The body is no JSON that can be read. */
@@ -4754,6 +5443,65 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PredictionsPreview"];
+                };
+            };
+            /** @description There is no such resource. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request can't be accepted as it is. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part that is needed can't be reached just now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    follow_predictions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description id of the resource */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
                 };
             };
             /** @description There is no such resource. */
@@ -6772,6 +7520,198 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_TopicView_"];
+                };
+            };
+            /** @description The service does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request can't be accepted as it is. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part that is needed can't be reached just now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_topic: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description of the topic */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TopicDetail"];
+                };
+            };
+            /** @description There is no such resource. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request can't be accepted as it is. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part that is needed can't be reached just now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_topic_messages: {
+        parameters: {
+            query?: {
+                /** @description messages at most */
+                limit?: number;
+                /** @description only of this one */
+                partition?: number | null;
+                /** @description from this one on; with `partition` */
+                offset?: number | null;
+                /** @description the last ones before this one; with `partition` */
+                before?: number | null;
+                /** @description from this time on */
+                time?: string | null;
+                /** @description decode them as messages of this data source, too */
+                datasource_id?: number | null;
+                /** @description decode them as input of this inference, too */
+                inference_id?: number | null;
+            };
+            header?: never;
+            path: {
+                /** @description of the topic */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TopicMessages"];
+                };
+            };
+            /** @description There is no such resource. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service does not answer for that host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request can't be accepted as it is. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part that is needed can't be reached just now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_topic_ribbon: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description of the topic */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ribbon"];
+                };
+            };
+            /** @description There is no such resource. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The service does not answer for that host. */
