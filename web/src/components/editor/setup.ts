@@ -79,6 +79,7 @@ export const FIXED: readonly Extension[] = [EditorState.readOnly.of(true), Edito
 export function named(label: string, describedBy?: string): Extension {
   return EditorView.contentAttributes.of({
     "aria-label": label,
+    tabindex: "0",
     ...(describedBy === undefined ? {} : { "aria-describedby": describedBy }),
   });
 }

@@ -63,6 +63,7 @@ const DEPLOYMENTS: readonly Column<Items["deployments"]>[] = [
     header: "Created",
     width: "100px",
     align: "right",
+    hideBelow: "sm",
     cell: ({ created_at }) => <Ago time={created_at} />,
   },
 ];

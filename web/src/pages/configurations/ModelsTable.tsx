@@ -24,7 +24,7 @@ export function ModelsTable({ ids, onRemove }: ModelsTableProps) {
       {isComplete && <FitNotice fit={fitOf(models)} />}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keyboard */}
       <section className={classes.scroll} tabIndex={0} aria-label="Models side by side">
-        <Table verticalSpacing="xs" className={classes.models ?? ""}>
+        <Table verticalSpacing="xs" miw={660} className={classes.models ?? ""}>
           <Table.Thead>
             <Table.Tr>
               <Table.Th>Model</Table.Th>

@@ -8,7 +8,7 @@ import { getJson, type Schemas } from "@/api/client";
 import { keys, PAGE_SIZE, type Page, partOf, type Views } from "@/api/resources";
 import { useAction } from "@/components/actions";
 import { type Column, DataTable } from "@/components/DataTable";
-import { CodeMerge } from "@/components/editor";
+import { CodeEditor, CodeMerge } from "@/components/editor";
 import { StateBadge } from "@/components/StateBadge";
 import { ErrorNotice, Loading } from "@/components/states";
 import { Ago } from "@/components/time";
@@ -56,6 +56,7 @@ export function Versions({ model }: { model: Views["models"] }) {
           type="button"
           fw={550}
           size="sm"
+          c="inherit"
           aria-label={`What version ${version} changed`}
           onClick={() => show(Math.max(1, version - 1), version)}
         >
@@ -107,35 +108,41 @@ function Comparison({ model, left, right, onShow }: ComparisonProps) {
           </Text>
           <VersionSelect label="To version" choices={choices} value={right} onChange={(next) => onShow(left, next)} />
         </Group>
-        <SegmentedControl
-          size="xs"
-          aria-label="Layout of the comparison"
-          value={isUnified ? "unified" : "split"}
-          onChange={setLayout}
-          data={[
-            { value: "split", label: "Side by side" },
-            { value: "unified", label: "In one" },
-          ]}
-        />
+        {left !== right && (
+          <SegmentedControl
+            size="xs"
+            aria-label="Layout of the comparison"
+            value={isUnified ? "unified" : "split"}
+            onChange={setLayout}
+            data={[
+              { value: "split", label: "Side by side" },
+              { value: "unified", label: "In one" },
+            ]}
+          />
+        )}
         {right !== model.version && after.data !== undefined && <Restore model={model} version={after.data} />}
       </div>
       {failed !== null && <ErrorNotice error={failed} title="The versions can't be compared" />}
       {before.data !== undefined && after.data !== undefined ? (
         <>
-          {before.data.code === after.data.code && (
-            <Text size="sm" className="quiet" p="sm">
-              {left === right
-                ? "There is one version: nothing to compare it with."
-                : `Versions ${left} and ${right} have the same code.`}
-            </Text>
+          {left === right ? (
+            <CodeEditor value={after.data.code} label={`Version ${right}`} readOnly />
+          ) : (
+            <>
+              {before.data.code === after.data.code && (
+                <Text size="sm" className="quiet" p="sm">
+                  Versions {left} and {right} have the same code.
+                </Text>
+              )}
+              <CodeMerge
+                left={before.data.code}
+                right={after.data.code}
+                leftLabel={`Version ${left}`}
+                rightLabel={`Version ${right}`}
+                unified={isUnified}
+              />
+            </>
           )}
-          <CodeMerge
-            left={before.data.code}
-            right={after.data.code}
-            leftLabel={`Version ${left}`}
-            rightLabel={`Version ${right}`}
-            unified={isUnified}
-          />
         </>
       ) : (
         failed === null && (

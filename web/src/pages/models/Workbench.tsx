@@ -21,7 +21,7 @@ interface WorkbenchProps {
   tools: ReactNode;
 }
 
-const EDITOR_HEIGHT = "clamp(380px, calc(100vh - 330px), 900px)";
+const EDITOR_HEIGHT = "clamp(340px, calc(100vh - 330px), 900px)";
 const NO_PROBLEMS: readonly LineProblem[] = [];
 
 /** Where a model is written: its name, its code, and beside it what the validation says. */
