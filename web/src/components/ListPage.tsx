@@ -137,7 +137,8 @@ interface BulkBarProps<T> {
   onDone: () => void;
 }
 
-function BulkBar<T>({ noun, rows, actions, onDone }: BulkBarProps<T>) {
+/** What can be done to the rows that are selected, at the foot of the window while there are some. */
+export function BulkBar<T>({ noun, rows, actions, onDone }: BulkBarProps<T>) {
   const [busy, setBusy] = useState(false);
   return (
     <Affix position={{ bottom: 20, left: "50%" }} style={{ transform: "translateX(-50%)" }}>
