@@ -24,9 +24,9 @@ export function StatisticsTable({ rows }: { rows: readonly Statistics[] }) {
                 {row.label}
               </Table.Th>
               <Table.Td ta="right">{count(row.samples)}</Table.Td>
-              <Table.Td ta="right">{metric(row.least)}</Table.Td>
+              <Table.Td ta="right">{plain(row.least)}</Table.Td>
               <Table.Td ta="right">{metric(row.mean)}</Table.Td>
-              <Table.Td ta="right">{metric(row.greatest)}</Table.Td>
+              <Table.Td ta="right">{plain(row.greatest)}</Table.Td>
               <Table.Td ta="right">{metric(row.deviation)}</Table.Td>
             </Table.Tr>
           ))}
@@ -34,4 +34,8 @@ export function StatisticsTable({ rows }: { rows: readonly Statistics[] }) {
       </Table>
     </Table.ScrollContainer>
   );
+}
+
+function plain(value: number | null): string {
+  return value !== null && Number.isInteger(value) ? count(value) : metric(value);
 }

@@ -130,8 +130,8 @@ const TOLD: readonly [type: string, data: Record<string, unknown>, sentence: str
   ],
   [
     "kafka-ml.dead-letter.resent",
-    { partition: 0, offset: 12, topic: "digits-in" },
-    "The dead letter at offset 12 was sent again to digits-in.",
+    { partition: 0, offset: 12, to_topic: "digits-in", to_offset: 40 },
+    "Dead letter 12 was sent again, as message 40 of digits-in.",
   ],
 ];
 

@@ -80,7 +80,7 @@ const SENTENCES: Readonly<Record<string, (data: Data, subject: string) => string
     `${command(data)} was carried out on ${lower(nameOf(text(data, "resource")))}.`,
   "kafka-ml.command.rejected": (data) => `${command(data)} was refused: ${refused(data)}`,
   "kafka-ml.dead-letter.resent": (data) =>
-    `The dead letter at offset ${number(data, "offset")} was sent again to ${text(data, "topic") || "its topic"}.`,
+    `Dead letter ${number(data, "offset")} was sent again, as message ${number(data, "to_offset")} of ${text(data, "to_topic")}.`,
 };
 
 /** What happened, in words. */
