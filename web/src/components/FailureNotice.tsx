@@ -17,6 +17,7 @@ export function FailureNotice({ failure, title, waiting = false }: FailureNotice
       color={waiting ? "yellow" : "red"}
       variant="light"
       title={heading}
+      styles={{ body: { minWidth: 0 } }}
       icon={waiting ? <IconHourglass size={18} /> : <IconAlertCircle size={18} />}
     >
       <Stack gap="sm">
