@@ -10,6 +10,7 @@ import {
   UnstyledButton,
 } from "@mantine/core";
 import { IconArrowDown, IconArrowUp, IconDownload, IconSelector, IconTopologyStar3 } from "@tabler/icons-react";
+import { useMemo } from "react";
 import { metric as metricText } from "@/components/formats";
 import { LinkAnchor, LinkIcon } from "@/components/links";
 import { Section } from "@/components/Section";
@@ -42,7 +43,7 @@ export function Comparison({ runs, hidden, onToggle, search, onSearch, lit, onLi
   const last = Math.max(1, ...runs.map(({ curves }) => curves.epochs.at(-1) ?? 1));
   const at = /^\d+$/.test(search.at ?? "") ? Number(search.at) : last;
   const parameters = useParameters(runs);
-  const columns = columnsOf(runs, by, at, parameters);
+  const columns = useMemo(() => columnsOf(runs, by, at, parameters), [runs, by, at, parameters]);
   const isDescending = search.sort?.startsWith("-") ?? false;
   const sort = search.sort?.replace(/^-/, "");
   const sorting = columns.find(({ id }) => id === sort);
@@ -166,7 +167,7 @@ function Cell({ column, run, runs }: { column: CompareColumn; run: TrainingRun; 
   const values = column.metric === undefined ? [] : runs.map((other) => column.value(other));
   const isBest =
     column.metric !== undefined &&
-    runs.length > 1 &&
+    values.filter((other) => other !== null).length > 1 &&
     value !== null &&
     value ===
       best(

@@ -15,7 +15,7 @@ const MOST = 12;
 
 /** The confusion matrices of all models beside each other. */
 export function Matrices({ runs, lit, onLight }: MatricesProps) {
-  const ended = runs.filter(({ result }) => hasEnded(result));
+  const ended = runs.filter(({ result }) => hasEnded(result) && result.state !== "failed");
   if (ended.length === 0) return null;
   return (
     <Section title="Confusion matrices">

@@ -1,6 +1,8 @@
 import { useQueries } from "@tanstack/react-query";
+import { useCallback } from "react";
+import type { Schemas } from "@/api/client";
 import { compact, count, duration, metric, rate } from "@/components/formats";
-import { type By, standing } from "@/pages/results/compare";
+import { type By, type Standing, standing } from "@/pages/results/compare";
 import { baseName, metricNames, paceOf } from "@/pages/results/curves";
 import type { TrainingRun } from "./Training";
 import { versionOf } from "./versions";
@@ -37,7 +39,15 @@ export function columnsOf(
       }),
     ),
     ...curves.map((name): CompareColumn => {
-      const found = (run: TrainingRun) => standing(run.curves, name, by, at);
+      const known = new Map<number, Standing | null>();
+      // Looked for once, as it is asked for with every order and with whatever is pointed at.
+      const found = (run: TrainingRun) => {
+        const value = known.get(run.id);
+        if (value !== undefined) return value;
+        const fresh = standing(run.curves, name, by, at);
+        known.set(run.id, fresh);
+        return fresh;
+      };
       return {
         id: name,
         header: name === baseName(name) ? name : `val ${baseName(name)}`,
@@ -79,13 +89,18 @@ export function columnsOf(
 
 /** How many parameters the model of each result has. */
 export function useParameters(runs: readonly TrainingRun[]): ReadonlyMap<number, number> {
-  const versions = useQueries({
-    queries: runs.map(({ result }) => versionOf(result.model_id, result.model_version)),
-  });
-  return new Map(
-    versions.flatMap(({ data }, index) => {
-      const id = runs[index]?.id;
-      return id === undefined || !data?.summary ? [] : [[id, data.summary.parameters] as const];
-    }),
+  const combine = useCallback(
+    (versions: readonly { data: Schemas["VersionView"] | undefined }[]) =>
+      new Map(
+        versions.flatMap(({ data }, index) => {
+          const id = runs[index]?.id;
+          return id === undefined || !data?.summary ? [] : [[id, data.summary.parameters] as const];
+        }),
+      ),
+    [runs],
   );
+  return useQueries({
+    queries: runs.map(({ result }) => versionOf(result.model_id, result.model_version)),
+    combine,
+  });
 }

@@ -1,5 +1,5 @@
 import { Group, MultiSelect, SegmentedControl, Slider, Stack, Text } from "@mantine/core";
-import { useMemo } from "react";
+import { memo, useMemo } from "react";
 import { type Line, LineChart, smoothed } from "@/components/chart";
 import { baseName, type Curves, metricNames } from "./curves";
 import classes from "./training.module.css";
@@ -34,59 +34,11 @@ const FIRST = 4;
 /** The curves of one or more trainings, a chart a metric; training is solid, validation dashed. */
 export function CurvesPanel({ runs, search, onSearch, lit = null, onLight }: CurvesPanelProps) {
   const names = useMemo(() => metricNames(runs.map(({ curves }) => curves)), [runs]);
-  const chosen = search.metric === undefined ? names.slice(0, FIRST) : search.metric.split(",").filter(Boolean);
+  const chosen = chosenOf(names, search);
   const weight = weightOf(search.smooth);
-  const set = (next: CurvesSearch) => onSearch({ ...search, ...next });
   return (
     <Stack gap="md">
-      <Group gap="md" align="flex-end">
-        <MultiSelect
-          size="xs"
-          label="Metrics"
-          data={names}
-          value={chosen}
-          onChange={(values) => set({ metric: values.join(",") })}
-          miw={200}
-          maw={420}
-          searchable
-        />
-        <Choice
-          label="Parts"
-          value={search.show ?? "both"}
-          data={["both", "training", "validation"]}
-          onChange={(show) => set({ show: show === "both" ? undefined : show })}
-        />
-        <Choice
-          label="Over"
-          value={search.axis ?? "epoch"}
-          data={["epoch", "time"]}
-          onChange={(axis) => set({ axis: axis === "epoch" ? undefined : axis })}
-        />
-        <Choice
-          label="Scale"
-          value={search.scale ?? "linear"}
-          data={["linear", "log"]}
-          onChange={(scale) => set({ scale: scale === "linear" ? undefined : scale })}
-        />
-        <div>
-          <Text size="xs" fw={500} mb={8}>
-            Smoothing <span className="quiet numeric">{weight.toFixed(2)}</span>
-          </Text>
-          <Slider
-            key={search.smooth === undefined ? "none" : "some"}
-            w={140}
-            size="sm"
-            min={0}
-            max={0.99}
-            step={0.01}
-            label={null}
-            thumbLabel="Smoothing"
-            defaultValue={weight}
-            onChangeEnd={(value) => set({ smooth: value === 0 ? undefined : String(value) })}
-            pb={6}
-          />
-        </div>
-      </Group>
+      <Controls names={names} search={search} onSearch={onSearch} />
       <div className={classes.charts}>
         {chosen.map((name) => (
           <MetricChart key={name} name={name} runs={runs} search={search} weight={weight} lit={lit} onLight={onLight} />
@@ -95,6 +47,73 @@ export function CurvesPanel({ runs, search, onSearch, lit = null, onLight }: Cur
     </Stack>
   );
 }
+
+function chosenOf(names: readonly string[], { metric }: CurvesSearch): string[] {
+  return metric === undefined ? names.slice(0, FIRST) : metric.split(",").filter(Boolean);
+}
+
+interface ControlsProps {
+  names: string[];
+  search: CurvesSearch;
+  onSearch: (search: CurvesSearch) => void;
+}
+
+/** Not drawn anew with whatever is pointed at. */
+const Controls = memo(function Controls({ names, search, onSearch }: ControlsProps) {
+  const chosen = chosenOf(names, search);
+  const weight = weightOf(search.smooth);
+  const set = (next: CurvesSearch) => onSearch({ ...search, ...next });
+  return (
+    <Group gap="md" align="flex-end">
+      <MultiSelect
+        size="xs"
+        label="Metrics"
+        data={names}
+        value={chosen}
+        onChange={(values) => set({ metric: values.join(",") })}
+        miw={200}
+        maw={420}
+        searchable
+      />
+      <Choice
+        label="Parts"
+        value={search.show ?? "both"}
+        data={["both", "training", "validation"]}
+        onChange={(show) => set({ show: show === "both" ? undefined : show })}
+      />
+      <Choice
+        label="Over"
+        value={search.axis ?? "epoch"}
+        data={["epoch", "time"]}
+        onChange={(axis) => set({ axis: axis === "epoch" ? undefined : axis })}
+      />
+      <Choice
+        label="Scale"
+        value={search.scale ?? "linear"}
+        data={["linear", "log"]}
+        onChange={(scale) => set({ scale: scale === "linear" ? undefined : scale })}
+      />
+      <div>
+        <Text size="xs" fw={500} mb={8}>
+          Smoothing <span className="quiet numeric">{weight.toFixed(2)}</span>
+        </Text>
+        <Slider
+          key={search.smooth === undefined ? "none" : "some"}
+          w={140}
+          size="sm"
+          min={0}
+          max={0.99}
+          step={0.01}
+          label={null}
+          thumbLabel="Smoothing"
+          defaultValue={weight}
+          onChangeEnd={(value) => set({ smooth: value === 0 ? undefined : String(value) })}
+          pb={6}
+        />
+      </div>
+    </Group>
+  );
+});
 
 function weightOf(text: string | undefined): number {
   const weight = Number(text ?? 0);

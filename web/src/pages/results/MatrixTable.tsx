@@ -1,5 +1,5 @@
 import { SegmentedControl, Stack, Table, Text } from "@mantine/core";
-import { type CSSProperties, useState } from "react";
+import { type CSSProperties, memo, useState } from "react";
 import { count, metric, percent, plural } from "@/components/formats";
 import { accuracyOf, confusions, type Matrix, normalised, scoresOf } from "./matrix";
 import classes from "./training.module.css";
@@ -16,7 +16,7 @@ interface MatrixTableProps {
 }
 
 /** A confusion matrix: what was predicted for what is true, as a table whose colours say the same as its numbers. */
-export function MatrixTable({ matrix, label, brief = false }: MatrixTableProps) {
+export const MatrixTable = memo(function MatrixTable({ matrix, label, brief = false }: MatrixTableProps) {
   const [shown, setShown] = useState("counts");
   const accuracy = accuracyOf(matrix);
   const wrong = confusions(matrix);
@@ -51,7 +51,7 @@ export function MatrixTable({ matrix, label, brief = false }: MatrixTableProps) 
       {!brief && <Scores matrix={matrix} />}
     </Stack>
   );
-}
+});
 
 function Cells({ matrix, label, asParts }: { matrix: Matrix; label: string; asParts: boolean }) {
   const { labels, counts } = matrix;
