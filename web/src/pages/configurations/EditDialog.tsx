@@ -73,13 +73,11 @@ export function EditDialog({ configuration, onClose }: EditDialogProps) {
             Deployments that exist keep the models they were made with.
           </Text>
           {other !== null && (
-            <Alert
-              color="yellow"
-              variant="light"
-              title="Somebody has changed this configuration meanwhile"
-              role="alert"
-            >
+            <Alert color="yellow" variant="light" role="alert">
               <Stack gap="xs" align="flex-start">
+                <Text size="sm" fw={600}>
+                  Somebody has changed this configuration meanwhile
+                </Text>
                 <Text size="sm">
                   It is there as “{other.name}”, with{" "}
                   {other.model_ids.map((id, index) => (

@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Modal, SegmentedControl, Stack, Text } from "@mantine/core";
+import { Alert, Button, Group, Modal, SegmentedControl, SimpleGrid, Stack, Text } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
 import { useState } from "react";
 import type { Views } from "@/api/resources";
@@ -60,14 +60,14 @@ export function ConflictDialog({ base, mine, theirs, isSaving, onClose, onTake, 
         ))}
         {merged.conflicts.includes("code") && (
           <div>
-            <Group justify="space-between" mb={6}>
+            <SimpleGrid cols={{ base: 1, md: 2 }} spacing="xl" verticalSpacing={0} mb={6}>
               <Text size="sm" fw={600}>
                 Saved, version {theirs.version}
               </Text>
               <Text size="sm" fw={600}>
                 Yours, to be saved: it can be changed here
               </Text>
-            </Group>
+            </SimpleGrid>
             <div className={classes.comparison}>
               <CodeMerge
                 left={theirs.code}

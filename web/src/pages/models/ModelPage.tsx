@@ -111,7 +111,10 @@ function Writing({ model }: { model: Views["models"] }) {
   return (
     <>
       {draft.isStale && draft.isDirty && (
-        <Alert color="yellow" variant="light" mb="md" title="Somebody has saved this model meanwhile" role="status">
+        <Alert color="yellow" variant="light" mb="md" role="status">
+          <Text size="sm" fw={600} mb={6}>
+            Somebody has saved this model meanwhile
+          </Text>
           <Button size="xs" variant="default" leftSection={<IconArrowsDiff size={14} />} onClick={draft.compare}>
             Compare with version {model.version}
           </Button>

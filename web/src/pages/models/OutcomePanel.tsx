@@ -38,8 +38,8 @@ export function OutcomePanel({ outcome, isCurrent, hint, isLong, onLine }: Outco
         </Text>
       )}
       {isWaiting && outcome.failure !== null && (
-        <Alert color="yellow" variant="light" title="It waits" icon={<IconHourglass size={18} />}>
-          <Text size="sm">{outcome.failure.message}</Text>
+        <Alert color="yellow" variant="light" icon={<IconHourglass size={18} />}>
+          <Text size="sm">It waits. {outcome.failure.message}</Text>
         </Alert>
       )}
       <div className={classes.outcome} data-old={!isCurrent || undefined}>

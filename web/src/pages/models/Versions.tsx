@@ -124,26 +124,24 @@ function Comparison({ model, left, right, onShow }: ComparisonProps) {
       </div>
       {failed !== null && <ErrorNotice error={failed} title="The versions can't be compared" />}
       {before.data !== undefined && after.data !== undefined ? (
-        <>
-          {left === right ? (
-            <CodeEditor value={after.data.code} label={`Version ${right}`} readOnly />
-          ) : (
-            <>
-              {before.data.code === after.data.code && (
-                <Text size="sm" className="quiet" p="sm">
-                  Versions {left} and {right} have the same code.
-                </Text>
-              )}
-              <CodeMerge
-                left={before.data.code}
-                right={after.data.code}
-                leftLabel={`Version ${left}`}
-                rightLabel={`Version ${right}`}
-                unified={isUnified}
-              />
-            </>
-          )}
-        </>
+        left === right ? (
+          <CodeEditor value={after.data.code} label={`Version ${right}`} readOnly />
+        ) : (
+          <>
+            {before.data.code === after.data.code && (
+              <Text size="sm" className="quiet" p="sm">
+                Versions {left} and {right} have the same code.
+              </Text>
+            )}
+            <CodeMerge
+              left={before.data.code}
+              right={after.data.code}
+              leftLabel={`Version ${left}`}
+              rightLabel={`Version ${right}`}
+              unified={isUnified}
+            />
+          </>
+        )
       ) : (
         failed === null && (
           <Stack p="md">
