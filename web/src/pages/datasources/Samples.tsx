@@ -12,6 +12,7 @@ import { Loaded } from "@/components/states";
 import classes from "./datasources.module.css";
 import { StatisticsTable } from "./StatisticsTable";
 import { labelText, statisticsOf } from "./statistics";
+import { undecoded } from "./words";
 
 /** The first samples of a stream that the log still has, decoded, with what their values are like. */
 export function Samples({ id }: { id: number }) {
@@ -110,7 +111,7 @@ function Card({ sample }: { sample: Schemas["Sample"] }) {
 function Broken({ error }: { error: string }) {
   return (
     <Text span size="xs" className={classes.broken ?? ""} lineClamp={4}>
-      {error}
+      {undecoded(error)}
     </Text>
   );
 }

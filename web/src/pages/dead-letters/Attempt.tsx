@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { getJson, type Schemas } from "@/api/client";
 import { shape } from "@/components/formats";
 import { SampleView } from "@/components/messages";
+import { undecoded } from "@/pages/datasources/words";
 
 interface AttemptProps {
   origin: Schemas["Origin"];
@@ -49,8 +50,9 @@ function Outcome({ sample }: { sample: Schemas["Sample"] | null }) {
     <Group gap="sm" wrap="nowrap" align="flex-start">
       {sample.values !== null && <SampleView sample={sample} size={72} />}
       <span>
-        {sample.error ??
-          `It can be decoded: a sample of shape ${shape(sample.shape)}. It may have been the model that failed.`}
+        {sample.error !== null
+          ? undecoded(sample.error)
+          : `It can be decoded: a sample of shape ${shape(sample.shape)}. It may have been the model that failed.`}
       </span>
     </Group>
   );

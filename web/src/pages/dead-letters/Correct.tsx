@@ -8,6 +8,7 @@ import { count, bytes as size } from "@/components/formats";
 import { ErrorNotice } from "@/components/states";
 import { type Form, read, toBase64, written } from "./bytes";
 import { LETTERS, type Letter, resend } from "./letters";
+import { sentText } from "./words";
 
 type Choice = "same" | Form;
 
@@ -46,7 +47,7 @@ export function Correct({ letter, bytes }: { letter: Letter; bytes: Uint8Array }
               : "The corrected value, with the message's own key and headers,"}{" "}
             is written at the end of partition {origin.partition} of {origin.topic}, for all who read that topic.
           </span>
-          {letter.resent > 0 && <span>It was sent again before: {count(letter.resent)} times.</span>}
+          {letter.resent > 0 && <span>It was sent again before: {sentText(letter)}.</span>}
           <span>The dead letter stays here, marked as sent.</span>
         </Stack>
       ),

@@ -1,6 +1,7 @@
 import { Badge, CloseButton, Code, Divider, Group, Stack, Table, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
+import { ProblemError } from "@/api/client";
 import { Facts } from "@/components/Facts";
 import { count } from "@/components/formats";
 import { LinkAnchor } from "@/components/links";
@@ -12,7 +13,7 @@ import { Correct } from "./Correct";
 import { type Letter, letterOf } from "./letters";
 import classes from "./letters.module.css";
 import { ValueView } from "./ValueView";
-import { inferenceOf, serviceText } from "./words";
+import { inferenceOf, sentText, serviceText } from "./words";
 
 /** One dead letter: why, from where, what it is, and sending it again. */
 export function LetterPanel({ name, onClose }: { name: string; onClose?: () => void }) {
@@ -25,9 +26,15 @@ export function LetterPanel({ name, onClose }: { name: string; onClose?: () => v
         </Title>
         {onClose !== undefined && <CloseButton aria-label="Close the dead letter" onClick={onClose} />}
       </Group>
-      <Loaded query={letter} failure="The dead letter can't be shown">
-        {(data) => <Shown key={name} letter={data} />}
-      </Loaded>
+      {letter.error instanceof ProblemError && letter.error.status === 404 ? (
+        <Text size="sm" className="quiet" role="status">
+          There is no such dead letter, or it is no longer kept.
+        </Text>
+      ) : (
+        <Loaded query={letter} failure="The dead letter can't be shown">
+          {(data) => <Shown key={name} letter={data} />}
+        </Loaded>
+      )}
     </section>
   );
 }
@@ -76,7 +83,7 @@ function Shown({ letter }: { letter: Letter }) {
             ),
           ],
           ["When", <Ago key="time" time={letter.time} />],
-          ["Sent again", letter.resent === 0 ? "not yet" : `${count(letter.resent)} times`],
+          ["Sent again", sentText(letter)],
         ]}
       />
       {letter.cut && (

@@ -1,10 +1,11 @@
 import { Anchor, Badge } from "@mantine/core";
 import type { Column } from "@/components/DataTable";
+import { NONE } from "@/components/formats";
 import { TwoLines } from "@/components/ListPage";
 import { Ago } from "@/components/time";
 import type { Letter } from "./letters";
 import classes from "./letters.module.css";
-import { nameOf, originText, serviceText } from "./words";
+import { nameOf, originText, sentText, serviceText } from "./words";
 
 /** The columns of the letters; few while one of them is open beside the list. */
 export function columnsOf(open: (name: string) => void, isNarrow: boolean): readonly Column<Letter>[] {
@@ -22,6 +23,8 @@ export function columnsOf(open: (name: string) => void, isNarrow: boolean): read
             fw={550}
             size="sm"
             truncate
+            maw="100%"
+            display="block"
             onClick={() => open(nameOf(letter))}
           >
             {letter.message}
@@ -33,10 +36,10 @@ export function columnsOf(open: (name: string) => void, isNarrow: boolean): read
   };
   const sent: Column<Letter> = {
     id: "sent",
-    header: "",
-    width: "130px",
+    header: "Sent again",
+    width: "100px",
     hideBelow: "sm",
-    cell: (letter) => <SentBadge times={letter.resent} />,
+    cell: (letter) => <SentBadge letter={letter} />,
   };
   const time: Column<Letter> = {
     id: "time",
@@ -56,11 +59,11 @@ export function columnsOf(open: (name: string) => void, isNarrow: boolean): read
   return [reason, service, sent, time];
 }
 
-function SentBadge({ times }: { times: number }) {
-  if (times === 0) return null;
+function SentBadge({ letter }: { letter: Letter }) {
+  if (letter.resent === 0) return <span className="quiet">{NONE}</span>;
   return (
     <Badge color="teal" variant="light" radius="sm" tt="none" size="sm" className={classes.sent ?? ""}>
-      {times === 1 ? "sent again" : `sent again ${times} times`}
+      {sentText(letter)}
     </Badge>
   );
 }

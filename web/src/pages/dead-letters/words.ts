@@ -27,3 +27,9 @@ export function inferenceOf({ service }: Pick<Letter, "service">): number | null
 export function isWhole({ origin, cut }: Pick<Letter, "origin" | "cut">): boolean {
   return origin !== null && !cut;
 }
+
+/** How often a letter was sent again. */
+export function sentText({ resent }: Pick<Letter, "resent">): string {
+  if (resent === 0) return "not yet";
+  return resent === 1 ? "once" : `${resent} times`;
+}
