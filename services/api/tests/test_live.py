@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from kafka_ml_api.db import Database
 from kafka_ml_api.events.endpoints import router
 from kafka_ml_api.events.schemas import StoredEventView, Wanted
-from kafka_ml_api.live import Hub
+from kafka_ml_api.live import Hub, Place
 from kafka_ml_api.projector import Projector
 from kafka_ml_common.bus import Publisher
 from kafka_ml_common.cloudevents import Envelope, Record
@@ -70,8 +70,8 @@ async def numbers(lines: AsyncIterator[str], count: int) -> list[int]:
     found: list[int] = []
     async with asyncio.timeout(DEADLINE):
         async for line in lines:
-            if line.startswith("data:"):
-                found.append(json.loads(line[5:])["data"]["id"])
+            if line.startswith("data:") and "data" in (event := json.loads(line[5:])):
+                found.append(event["data"]["id"])
                 if len(found) == count:
                     break
     return found
@@ -92,7 +92,7 @@ async def test_a_client_sees_what_happens_from_now_on_and_resumes_where_it_was(
         async with client.stream("GET", url) as response:
             assert response.headers["content-type"].startswith("text/event-stream")
             lines = response.aiter_lines()
-            assert await anext(lines) == ": connected"
+            assert [await anext(lines) for _ in range(2)] == ["event: connected", 'data: {"sequence": 1}']
             await log.write(2)
             await log.write(3)
             assert await numbers(lines, 2) == [2, 3]
@@ -147,7 +147,7 @@ async def test_streams_end_when_the_service_does(database: Database, hub: Hub, l
             await anext(lines)
             hub.close()
             async with asyncio.timeout(DEADLINE):
-                assert [line async for line in lines if line.startswith("data:")] == []
+                assert [line async for line in lines if line.startswith("id:")] == []
 
 
 async def test_no_event_is_missed_when_the_listening_connection_is_lost(hub: Hub, log: Log, database: Database) -> None:
@@ -183,14 +183,36 @@ async def test_the_list_has_pages_and_filters(database: Database, hub: Hub, log:
         assert (await client.get(f"{url}/history", params={"type": "no\x00type"})).status_code == 422
 
 
-async def test_a_heartbeat_has_a_name_so_that_nobody_takes_it_for_an_event(
-    hub: Hub, database: Database, monkeypatch: pytest.MonkeyPatch
+async def test_named_events_tell_that_the_line_lives_and_how_far_the_stream_is(
+    hub: Hub, database: Database, log: Log, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("kafka_ml_api.events.endpoints._HEARTBEAT_SECONDS", 1)
-    async with serving(hub, database) as url, httpx.AsyncClient() as client, client.stream("GET", url) as response:
-        async with asyncio.timeout(DEADLINE):
-            lines = [line async for line in _until(response.aiter_lines(), "data:")]
-    assert lines[-2:] == ["event: heartbeat", "data: {}"]
+    async with (
+        asyncio.timeout(DEADLINE),
+        serving(hub, database) as url,
+        httpx.AsyncClient() as client,
+        client.stream("GET", url, params={"subject": "models/7"}) as response,
+    ):
+        lines = response.aiter_lines()
+        assert [line async for line in _until(lines, "data:")][:2] == ["event: connected", 'data: {"sequence": 0}']
+        await log.write(1)  # none of this stream's: it is passed over, and told as passed
+        while [line async for line in _until(lines, "data:")][-2:] != ["event: heartbeat", 'data: {"sequence": 1}']:
+            pass
+
+
+async def test_how_far_a_stream_is_leaves_out_what_waits_for_it(hub: Hub, log: Log):
+    place = Place(0)
+    async with aclosing(hub.stream(Wanted(), 0, place)) as slow, aclosing(hub.stream(Wanted(), 0)) as quick:
+        await log.write(1)
+        assert (await next_ids(slow, 1), await next_ids(quick, 1)) == ([1], [1])
+        await log.write(2)
+        await log.write(3)
+        assert await next_ids(quick, 2) == [2, 3]
+        assert place.sequence == 1
+        assert await next_ids(slow, 1) == [2]
+        assert place.sequence == 2
+        assert await next_ids(slow, 1) == [3]
+        assert place.sequence == 3
 
 
 async def _until(lines: AsyncIterator[str], start: str) -> AsyncIterator[str]:

@@ -9,7 +9,7 @@ themselves, with the `Last-Event-ID` that it has seen, and gets the rest from th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,6 +57,24 @@ class _Client:
         except asyncio.QueueFull:
             DROPPED.inc()
             self.end()
+
+
+@dataclass(eq=False, slots=True)
+class Place:
+    """How far a stream is in the log of events.
+
+    Attributes:
+        passed: number of the last event that the stream gave, or knows to be none of its own.
+        at_end: the hub's position while nothing waits for the stream; None while something does.
+    """
+
+    passed: int
+    at_end: Callable[[], int | None] = field(default=lambda: None)
+
+    @property
+    def sequence(self) -> int:
+        """Number of an event after which a client misses nothing, if it has read what the stream gave up to now."""
+        return max(self.passed, self.at_end() or 0)
 
 
 class Hub:
@@ -113,18 +131,28 @@ class Hub:
             raise UnavailableError("Live updates can't begin: the database was not reached yet.")
         return self._position
 
-    async def stream(self, wanted: Wanted, after: int) -> AsyncGenerator[StoredEventView, None]:
+    async def stream(
+        self, wanted: Wanted, after: int, place: Place | None = None
+    ) -> AsyncGenerator[StoredEventView, None]:
         """The events that follow on number `after`: those of the table, then new ones. Ends when the client is too slow, or the hub closes.
+
+        Args:
+            place: is told how far the stream is, as it goes.
 
         Raises:
             UnavailableError: the database can't be reached, or not any more.
         """
+        place = place or Place(after)
         with self._joined(wanted) as client:
             # From here on the queue has what is new, so the table is read up to here.
             position = await self.position()
             async for event in self._stored(wanted, after, position):
+                place.passed = event.sequence
                 yield event
+            place.passed = max(place.passed, position)
+            place.at_end = lambda: None if client.ended or not client.queue.empty() else self._position
             while not client.ended and (new := await client.queue.get()) is not None:
+                place.passed = new.sequence
                 yield new
 
     @contextmanager

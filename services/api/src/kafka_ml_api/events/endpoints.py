@@ -18,7 +18,7 @@ from kafka_ml_api.events.schemas import (
     TypeName,
     Wanted,
 )
-from kafka_ml_api.live import Hub
+from kafka_ml_api.live import Hub, Place
 from kafka_ml_api.pagination import Columns, Page, read_page
 from kafka_ml_api.problems import documented
 from kafka_ml_api.tables import StoredEvent
@@ -46,7 +46,10 @@ async def follow_events(
     after: Annotated[int | None, Query(ge=0, le=_MAX_ID, description="begin with those after this `sequence`")] = None,
     last_event_id: Annotated[int | None, Header(ge=0, le=_MAX_ID, description="the same, as browsers send it")] = None,
 ) -> EventSourceResponse:
-    """Stream events as server-sent events. The data is an event in JSON, the id its `sequence`. An event named `heartbeat` keeps the line open.
+    """Stream events as server-sent events. The data is an event in JSON, the id its `sequence`.
+
+    Besides them, one named `connected` comes at once and one named `heartbeat` every 15 seconds: their data, `{"sequence": 7}`, is how far
+    the stream is. Who hears nothing for longer than that has lost the line.
 
     A client that does not keep up is disconnected, and goes on where it was with `Last-Event-ID`.
     """
@@ -54,22 +57,30 @@ async def follow_events(
     # "From now on" is decided here, before the answer begins: what happens until its stream is read is part of it.
     now = await hub.position()
     start = last_event_id if last_event_id is not None else after if after is not None else now
-    events = hub.stream(Wanted(types or (), subjects or ()), start)
+    place = Place(start)
+    events = hub.stream(Wanted(types or (), subjects or ()), start, place)
     return EventSourceResponse(
-        _sent(events), ping=_HEARTBEAT_SECONDS, ping_message_factory=_heartbeat, send_timeout=_SEND_SECONDS, sep="\n"
+        _sent(events, place),
+        ping=_HEARTBEAT_SECONDS,
+        ping_message_factory=lambda: _sign("heartbeat", place),
+        send_timeout=_SEND_SECONDS,
+        sep="\n",
     )
 
 
-async def _sent(events: AsyncGenerator[StoredEventView, None]) -> AsyncIterator[ServerSentEvent]:
-    yield ServerSentEvent(comment="connected", retry=_RETRY_MS)
+async def _sent(events: AsyncGenerator[StoredEventView, None], place: Place) -> AsyncIterator[ServerSentEvent]:
+    yield _sign("connected", place, retry=_RETRY_MS)
     async with aclosing(events):
         async for event in events:
             yield ServerSentEvent(event.model_dump_json(), id=str(event.sequence))
 
 
-def _heartbeat() -> ServerSentEvent:
-    """Browsers show no comments to a page, so what tells it that the line still lives is an event with a name of its own."""
-    return ServerSentEvent("{}", event="heartbeat")
+def _sign(name: str, place: Place, retry: int | None = None) -> ServerSentEvent:
+    """Browsers show no comments to a page, so what tells it that the line lives is an event; its name keeps it apart from what happened.
+
+    It has no id: what a browser resumes after is the last event that it was given.
+    """
+    return ServerSentEvent(f'{{"sequence": {place.sequence}}}', event=name, retry=retry)
 
 
 @router.get("/history", summary="List the events that are kept", responses=documented())
