@@ -81,7 +81,7 @@ const routes = [
   createRoute({
     getParentRoute: at,
     path: "/configurations/new",
-    validateSearch: textSearch("models"),
+    validateSearch: textSearch("models", "from"),
     component: lazyRouteComponent(() => import("@/pages/configurations"), "NewConfigurationPage"),
   }),
   createRoute({

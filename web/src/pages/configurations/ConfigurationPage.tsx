@@ -103,7 +103,7 @@ function Configuration({ configuration }: { configuration: Views["configurations
             </Button>
             <LinkButton
               to="/configurations/new"
-              search={{ models: model_ids.join(",") }}
+              search={{ from: String(id) }}
               variant="default"
               leftSection={<IconCopy size={16} />}
             >

@@ -101,7 +101,7 @@ function FitNotice({ fit: { inputs, unready } }: { fit: Fit }) {
         )}
         {unready.length > 0 && (
           <Text size="sm">
-            Only valid models can be deployed. Not valid {unready.length === 1 ? "is" : "are"} {unready.join(", ")}.
+            Only valid models can be deployed. {unready.join(", ")} {unready.length === 1 ? "is" : "are"} not valid.
           </Text>
         )}
       </Stack>

@@ -1,25 +1,40 @@
 import { Button, Group, Paper } from "@mantine/core";
-import { useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 import { api, unwrap } from "@/api/client";
-import { keys } from "@/api/resources";
+import { itemOf, keys } from "@/api/resources";
 import { tellFailure } from "@/components/actions";
 import { LinkButton } from "@/components/links";
 import { PageHeader } from "@/components/PageHeader";
+import { Loaded } from "@/components/states";
 import { useUnsaved } from "@/components/unsaved";
 import { ConfigurationForm, changed, type Draft, type Errors, missing, refused } from "./ConfigurationForm";
 import { idsOf } from "./shapes";
 
 export function NewConfigurationPage() {
-  const search = useSearch({ from: "/configurations/new" });
-  return <NewConfiguration key={search.models ?? ""} models={idsOf(search.models)} />;
+  const { from, models } = useSearch({ from: "/configurations/new" });
+  const [original] = idsOf(from);
+  if (original !== undefined) return <CopyOf key={original} id={original} />;
+  return <NewConfiguration key={models ?? ""} initial={{ name: "", description: "", model_ids: idsOf(models) }} />;
 }
 
-function NewConfiguration({ models }: { models: number[] }) {
+function CopyOf({ id }: { id: number }) {
+  const original = useQuery(itemOf("configurations", id));
+  return (
+    <Loaded query={original} failure="The configuration to be copied can't be read">
+      {({ name, description, model_ids }) => (
+        <NewConfiguration initial={{ name: `${name} copy`.slice(0, 200), description, model_ids }} />
+      )}
+    </Loaded>
+  );
+}
+
+function NewConfiguration({ initial: given }: { initial: Draft }) {
   const navigate = useNavigate();
   const queries = useQueryClient();
-  const [initial] = useState<Draft>({ name: "", description: "", model_ids: models });
+  // The original may change while this is being written.
+  const [initial] = useState(given);
   const [draft, setDraft] = useState(initial);
   const [errors, setErrors] = useState<Errors>({});
   const [isSaving, setSaving] = useState(false);
