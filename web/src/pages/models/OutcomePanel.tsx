@@ -112,8 +112,8 @@ function Failed({ failure, onLine }: { failure: Schemas["Failure"]; onLine: (lin
           )}
         </Stack>
       </Alert>
-      <Printed label="Traceback" text={failure.traceback} onLine={onLine} />
-      <Printed label="Last lines that it printed" text={failure.log} onLine={onLine} />
+      <Traceback text={failure.traceback ?? ""} onLine={onLine} />
+      <Printed text={failure.log ?? ""} />
       <Text size="xs" className="quiet">
         Reason: <Code>{failure.code}</Code>
       </Text>
@@ -121,22 +121,18 @@ function Failed({ failure, onLine }: { failure: Schemas["Failure"]; onLine: (lin
   );
 }
 
-interface PrintedProps {
-  label: string;
-  text: string | null | undefined;
-  onLine: (line: number) => void;
-}
-
-function Printed({ label, text, onLine }: PrintedProps) {
-  if (text === null || text === undefined || text.trim() === "") return null;
+/** Where it happened; lines of the model's code lead to them. */
+function Traceback({ text, onLine }: { text: string; onLine: (line: number) => void }) {
+  if (text.trim() === "") return null;
+  const pieces = text.split(/(?<="<model code>", )(line \d+)/);
   return (
     <div>
       <Text size="xs" fw={600} mb={4}>
-        {label}
+        Traceback
       </Text>
-      <Spoiler maxHeight={200} showLabel="Show all" hideLabel="Show less">
+      <Spoiler maxHeight={240} showLabel="Show all" hideLabel="Show less">
         <Code block fz="xs">
-          {text.split(/(\bline \d+\b)/).map((piece, index) => {
+          {pieces.map((piece, index) => {
             const line = /^line (\d+)$/.exec(piece)?.[1];
             if (line === undefined) return piece;
             return (
@@ -149,5 +145,17 @@ function Printed({ label, text, onLine }: PrintedProps) {
         </Code>
       </Spoiler>
     </div>
+  );
+}
+
+/** The libraries print much that does not matter: it is there for who looks for it. */
+function Printed({ text }: { text: string }) {
+  if (text.trim() === "") return null;
+  return (
+    <Spoiler maxHeight={0} showLabel="Show the last lines that it printed" hideLabel="Hide what it printed">
+      <Code block fz="xs">
+        {text}
+      </Code>
+    </Spoiler>
   );
 }
