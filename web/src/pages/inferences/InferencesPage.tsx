@@ -9,7 +9,7 @@ import { type BulkAction, ListPage, TwoLines } from "@/components/ListPage";
 import { LinkButton } from "@/components/links";
 import { StateBadge } from "@/components/StateBadge";
 import { EmptyState } from "@/components/states";
-import { isGoing, useDeleteInferences, useStopInferences } from "./actions";
+import { isGoing, stateOf, useDeleteInferences, useStopInferences } from "./actions";
 import classes from "./inferences.module.css";
 import type { Moment } from "./progress";
 import { useCourses } from "./useCourses";
@@ -79,11 +79,6 @@ function columnsOf(courseOf: (id: number) => readonly Moment[]): readonly Column
     },
     { id: "lag", header: "Lag", width: "70px", align: "right", hideBelow: "sm", cell: ({ lag }) => compact(lag) },
   ];
-}
-
-/** Paused is what the API calls running with no replicas. */
-export function stateOf({ state, replicas }: Pick<Inference, "state" | "replicas">): string {
-  return isGoing({ state }) && replicas === 0 ? "paused" : state;
 }
 
 function Second({ inference }: { inference: Inference }) {

@@ -1,11 +1,10 @@
 import { Button, Group, Paper, Stack } from "@mantine/core";
 import { useForm } from "@mantine/form";
-import { useQuery } from "@tanstack/react-query";
+import { useMutation, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { api, ProblemError, unwrap } from "@/api/client";
 import { itemOf } from "@/api/resources";
-import { useAction } from "@/components/actions";
 import { PageHeader } from "@/components/PageHeader";
 import { ErrorNotice } from "@/components/states";
 import { useUnsaved } from "@/components/unsaved";
@@ -61,9 +60,9 @@ export function NewInferencePage() {
     }
   }, [values.result, model, stream]);
 
-  const deploy = useAction((body: Body) => unwrap(api.POST("/api/v1/inferences", { body })), {
-    failure: "It could not be deployed",
-    onDone: ({ id }) => void navigate({ to: "/inferences/$id", params: { id }, ignoreBlocker: true }),
+  const deploy = useMutation({
+    mutationFn: (body: Body) => unwrap(api.POST("/api/v1/inferences", { body })),
+    onSuccess: ({ id }) => void navigate({ to: "/inferences/$id", params: { id }, ignoreBlocker: true }),
   });
   useUnsaved((form.isTouched("inputTopic") || form.isTouched("config")) && !deploy.isPending, "This form");
 

@@ -11,6 +11,11 @@ export function isGoing({ state }: Pick<Inference, "state">): boolean {
   return state === "pending" || state === "running";
 }
 
+/** Paused is what the API calls running with no replicas. */
+export function stateOf({ state, replicas }: Pick<Inference, "state" | "replicas">): string {
+  return isGoing({ state }) && replicas === 0 ? "paused" : state;
+}
+
 function named(inferences: readonly Inference[]): string {
   const [first] = inferences;
   return inferences.length === 1 && first !== undefined

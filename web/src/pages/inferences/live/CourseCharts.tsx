@@ -1,0 +1,48 @@
+import { seriesColour } from "@/app/theme";
+import { type Line, LineChart } from "@/components/chart";
+import { compact, milliseconds, rate } from "@/components/formats";
+import type { Moment } from "../progress";
+import classes from "./live.module.css";
+
+function lineOf(
+  moments: readonly Moment[],
+  id: string,
+  label: string,
+  colour: string,
+  y: (moment: Moment) => number | null,
+  dashed = false,
+): Line {
+  return { id, label, colour, dashed, x: moments.map(({ time }) => time), y: moments.map(y) };
+}
+
+/** How fast, how late and how far behind an inference was in the last minutes. */
+export function CourseCharts({ moments }: { moments: readonly Moment[] }) {
+  const common = { xKind: "time", height: 160, sync: "inference" } as const;
+  return (
+    <div className={classes.charts}>
+      <LineChart
+        {...common}
+        label="Rate"
+        lines={[lineOf(moments, "rate", "Rate", seriesColour(0), (moment) => moment.rate)]}
+        format={rate}
+      />
+      <LineChart
+        {...common}
+        label="Latency"
+        lines={[
+          lineOf(moments, "p50", "p50", seriesColour(2), (moment) => moment.p50),
+          lineOf(moments, "p99", "p99", seriesColour(1), (moment) => moment.p99, true),
+        ]}
+        format={milliseconds}
+        title="Latency: p50, p99 (dashed)"
+      />
+      <LineChart
+        {...common}
+        label="Lag"
+        lines={[lineOf(moments, "lag", "Lag", seriesColour(3), (moment) => moment.lag)]}
+        format={compact}
+        title="Lag: messages that wait"
+      />
+    </div>
+  );
+}
