@@ -25,6 +25,7 @@ export const theme = createTheme({
   fontFamilyMonospace: "ui-monospace, 'SF Mono', 'Cascadia Code', 'JetBrains Mono', Menlo, Consolas, monospace",
   headings: { fontFamily: "'Inter Variable', system-ui, sans-serif", fontWeight: "650" },
   components: {
+    CloseButton: { defaultProps: { "aria-label": "Close" } },
     Tooltip: { defaultProps: { openDelay: 300, withArrow: true } },
     Modal: { defaultProps: { centered: true, overlayProps: { backgroundOpacity: 0.45, blur: 2 } } },
     Paper: { defaultProps: { withBorder: true } },
