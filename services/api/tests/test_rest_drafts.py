@@ -22,8 +22,10 @@ SUMMARY = ModelSummary(layers=(), parameters=3, trainable_parameters=3, input_sh
 
 async def draft(api: AsyncClient, code: str = CODE, **more: Any) -> dict[str, Any]:
     response = await api.post("/validations", json={"code": code, **more})
-    assert response.status_code == 201, response.text
-    return dict(response.json())
+    assert response.status_code == 202, response.text
+    view = dict(response.json())
+    assert response.headers["location"] == f"/api/v1/validations/{view['id']}"
+    return view
 
 
 async def happen(app: FastAPI, event: Event) -> None:
@@ -71,13 +73,34 @@ async def test_the_same_code_is_not_validated_again_unless_it_was_given_up(api: 
     assert (await draft(api, CODE + "\n"))["id"] != other["id"]
 
 
-async def test_a_newer_draft_gives_up_the_one_before(app: FastAPI):
+async def test_a_newer_draft_gives_up_the_one_before(api: AsyncClient, app: FastAPI):
     async with app.state.database.transaction() as session:
         first = await service.create(session, DraftCreate(code=CODE))
-        await service.create(session, DraftCreate(code=CODE + "\n", supersedes=first.id))
-        withdrawn = [row.key for row in session.new if isinstance(row, OutboxMessage) and row.value is None]
-        withdrawn += (await session.scalars(select(OutboxMessage.key).where(OutboxMessage.value.is_(None)))).all()
-    assert b"validation-draft-%d" % first.id in withdrawn
+        newer = await service.create(session, DraftCreate(code=CODE + "\n", supersedes=first.id))
+        withdrawn = (await session.scalars(select(OutboxMessage.key).where(OutboxMessage.value.is_(None)))).all()
+    assert withdrawn == [b"validation-draft-%d" % first.id]
+    given_up = (await api.get(f"/validations/{first.id}")).json()
+    assert (given_up["state"], given_up["failure"]["code"]) == ("invalid", "stopped")
+    # The outcome that comes all the same is too late; and the code may be asked for again.
+    await happen(app, DraftChecked(draft=first.id, summary=SUMMARY))
+    assert (await api.get(f"/validations/{first.id}")).json()["state"] == "invalid"
+    assert (await draft(api, supersedes=newer.id))["state"] == "validating"
+
+
+async def test_a_draft_that_has_ended_or_never_was_is_not_given_up(api: AsyncClient, app: FastAPI):
+    first = await draft(api)
+    await happen(app, DraftChecked(draft=first["id"], summary=SUMMARY))
+    assert (await draft(api, CODE + "\n", supersedes=first["id"]))["state"] == "validating"
+    assert (await api.get(f"/validations/{first['id']}")).json()["state"] == "valid"
+    assert (await draft(api, CODE + "\n\n", supersedes=999))["state"] == "validating"
+    assert (await api.get("/validations/999")).status_code == 404
+
+
+async def test_a_request_that_is_sent_again_asks_for_one_validation(api: AsyncClient):
+    key = {"Idempotency-Key": "k"}
+    answers = [await api.post("/validations", json={"code": CODE}, headers=key) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert answers[0].json() == answers[1].json()
 
 
 async def test_drafts_are_forgotten_after_an_hour(api: AsyncClient, app: FastAPI):
@@ -95,3 +118,5 @@ async def test_drafts_are_forgotten_after_an_hour(api: AsyncClient, app: FastAPI
 async def test_a_draft_without_code_is_refused(api: AsyncClient):
     response = await api.post("/validations", json={"code": ""})
     assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, "/code")
+    response = await api.post("/validations", json={"code": CODE, "supersedes": 0})
+    assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, "/supersedes")

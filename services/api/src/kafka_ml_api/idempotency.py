@@ -44,11 +44,11 @@ class Write:
         self._key = key
         self._database: Database = request.app.state.database
 
-    async def create(self, use_case: UseCase[V], collection: str) -> Response:
-        """Answer 201 with the new resource, whose id is its view's, and its place below `collection`."""
+    async def create(self, use_case: UseCase[V], collection: str, *, status: int = 201) -> Response:
+        """Answer with the new resource, whose id is its view's, and its place below `collection`."""
 
         def respond(view: V) -> Response:
-            return _answer(view, 201, {"Location": f"/api/v1/{collection}/{view.id}"})  # type: ignore[attr-defined]
+            return _answer(view, status, {"Location": f"/api/v1/{collection}/{view.id}"})  # type: ignore[attr-defined]
 
         return await self._once(use_case, respond)
 

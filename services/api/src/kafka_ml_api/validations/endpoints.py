@@ -13,14 +13,17 @@ router = APIRouter(prefix="/validations", tags=["models"])
 
 @router.post(
     "",
-    status_code=201,
+    status_code=202,
     response_model=DraftView,
     summary="Validate code that is being written",
     responses=documented(*WRITE_STATUSES, 409),
 )
 async def create_validation(request: DraftCreate, write: Writes) -> Response:
-    """Have code built as a model's would be, without keeping a model. `state` tells the outcome within seconds."""
-    return await write.create(lambda session: service.create(session, request), "validations")
+    """Have code built as a model's would be, without keeping a model. `state` tells the outcome within seconds.
+
+    The same code is not built again within minutes: the answer then has the outcome that is known.
+    """
+    return await write.create(lambda session: service.create(session, request), "validations", status=202)
 
 
 @router.get("/{id}", summary="Get a validation", responses=documented(404))

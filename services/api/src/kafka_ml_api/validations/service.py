@@ -17,12 +17,14 @@ from kafka_ml_api.tables import Draft
 from kafka_ml_api.validations.schemas import DraftCreate, DraftView
 from kafka_ml_common import topics
 from kafka_ml_common.errors import NotFoundError
+from kafka_ml_common.messages import Failure
 from kafka_ml_common.workloads import ModelCode, ValidationSpec
 
 KEPT_HOURS = 1
 _FRESH = timedelta(minutes=10)
 # Told by circumstances and not by the code; the next time may be better.
 _PASSING = frozenset({"stopped", "killed", "timeout", "out_of_memory"})
+_GIVEN_UP = Failure(code="stopped", message="It was given up, as newer code took its place.")
 
 
 async def create(session: AsyncSession, request: DraftCreate) -> DraftView:
@@ -69,4 +71,6 @@ def view(draft: Draft) -> DraftView:
 async def _give_up(session: AsyncSession, draft_id: int) -> None:
     draft = await session.get(Draft, draft_id, with_for_update=True)
     if draft is not None and draft.state is VersionState.VALIDATING:
+        # Said here, as of work that was withdrawn before anybody began with it nobody else tells the end.
+        draft.state, draft.failure = VersionState.INVALID, _GIVEN_UP.model_dump(mode="json")
         outbox.withdraw(session, topics.WORKLOADS, f"validation-draft-{draft_id}")
