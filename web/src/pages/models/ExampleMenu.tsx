@@ -4,7 +4,7 @@ import { EXAMPLES, type Example } from "./examples";
 
 export function ExampleMenu({ onChoose }: { onChoose: (example: Example) => void }) {
   return (
-    <Menu position="bottom-end" width={320}>
+    <Menu position="bottom-end" width={320} withInitialFocusPlaceholder={false}>
       <Menu.Target>
         <Button size="xs" variant="default" rightSection={<IconChevronDown size={14} />}>
           Start from

@@ -1,7 +1,7 @@
 import { Button, Kbd, Text } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { useState } from "react";
+import { useCallback, useState } from "react";
 import { api, unwrap } from "@/api/client";
 import { itemOf, keys, type Views } from "@/api/resources";
 import { tellFailure } from "@/components/actions";
@@ -10,7 +10,7 @@ import { PageHeader } from "@/components/PageHeader";
 import { Loaded } from "@/components/states";
 import { useUnsaved } from "@/components/unsaved";
 import { fieldErrors } from "./actions";
-import { changes, type FieldName, type Fields } from "./draft";
+import { changes, type FieldErrors, type Fields, withoutErrors } from "./draft";
 import { ExampleMenu } from "./ExampleMenu";
 import { EXAMPLES, type Example } from "./examples";
 import { useLong } from "./useLong";
@@ -49,15 +49,15 @@ function NewModel({ original }: { original: Views["models"] | null }) {
   const confirm = useConfirm();
   const [initial, setInitial] = useState<Fields>(() => begin(original));
   const [fields, setFields] = useState<Fields>(initial);
-  const [errors, setErrors] = useState<Partial<Record<FieldName, string>>>({});
+  const [errors, setErrors] = useState<FieldErrors>({});
   const [isSaving, setSaving] = useState(false);
   const validation = useValidation(fields.code);
   useUnsaved(Object.keys(changes(initial, fields)).length > 0 && !isSaving, "This model");
 
-  const change = (part: Partial<Fields>) => {
+  const change = useCallback((part: Partial<Fields>) => {
     setFields((before) => ({ ...before, ...part }));
-    setErrors((before) => Object.fromEntries(Object.entries(before).filter(([name]) => !(name in part))));
-  };
+    setErrors((before) => withoutErrors(before, part));
+  }, []);
   const choose = async (example: Example) => {
     const isOwn = fields.code.trim() !== "" && !EXAMPLES.some(({ code }) => code === fields.code);
     const question = {

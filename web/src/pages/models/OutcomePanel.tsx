@@ -1,5 +1,6 @@
 import { Alert, Anchor, Button, Code, Group, Spoiler, Stack, Text } from "@mantine/core";
 import { IconAlertCircle, IconHourglass } from "@tabler/icons-react";
+import { memo } from "react";
 import type { Schemas } from "@/api/client";
 import { Facts } from "@/components/Facts";
 import { compact, count, shape } from "@/components/formats";
@@ -20,8 +21,9 @@ interface OutcomePanelProps {
   onLine: (line: number) => void;
 }
 
-/** What the validation says of code: its layers, or why it can't be built. */
-export function OutcomePanel({ outcome, isCurrent, hint, isLong, onLine }: OutcomePanelProps) {
+/** What the validation says of code: its layers, or why it can't be built. Not drawn again with each key that is pressed. */
+export const OutcomePanel = memo(function OutcomePanel(props: OutcomePanelProps) {
+  const { outcome, isCurrent, hint, isLong, onLine } = props;
   const state = isCurrent && outcome !== null ? outcome.state : "validating";
   const isWaiting = outcome?.state === "validating" && outcome.failure !== null;
   return (
@@ -55,7 +57,7 @@ export function OutcomePanel({ outcome, isCurrent, hint, isLong, onLine }: Outco
       </div>
     </section>
   );
-}
+});
 
 function Summary({ summary }: { summary: Schemas["ModelSummary"] }) {
   return (

@@ -1,16 +1,17 @@
 import { Box, Text, Textarea, TextInput } from "@mantine/core";
 import { useHotkeys } from "@mantine/hooks";
-import { type ReactNode, useMemo, useRef } from "react";
+import { memo, type ReactNode, useCallback, useMemo, useRef } from "react";
 import { CodeEditor, type EditorHandle, type LineProblem } from "@/components/editor";
-import type { FieldName, Fields, Outcome } from "./draft";
+import type { FieldErrors, Fields, Outcome } from "./draft";
 import classes from "./models.module.css";
 import { OutcomePanel } from "./OutcomePanel";
 
 interface WorkbenchProps {
   fields: Fields;
+  /** Has to stay the same function. */
   onFields: (change: Partial<Fields>) => void;
   /** What the server said of a field. */
-  errors: Partial<Record<FieldName, string>>;
+  errors: FieldErrors;
   outcome: Outcome | null;
   isCurrent: boolean;
   hint: string;
@@ -28,6 +29,7 @@ const NO_PROBLEMS: readonly LineProblem[] = [];
 export function Workbench(props: WorkbenchProps) {
   const { fields, onFields, errors, outcome, isCurrent, hint, isLong, onSave, tools } = props;
   const editor = useRef<EditorHandle>(null);
+  const goToLine = useCallback((at: number) => editor.current?.goToLine(at), []);
   useHotkeys([["mod+S", onSave]], [], true);
   const { line, message } = (isCurrent && outcome?.state === "invalid" && outcome.failure) || {};
   const problems = useMemo(
@@ -37,26 +39,13 @@ export function Workbench(props: WorkbenchProps) {
 
   return (
     <>
-      <div className={classes.fields}>
-        <TextInput
-          label="Name"
-          required
-          maxLength={200}
-          value={fields.name}
-          error={errors.name}
-          onChange={(event) => onFields({ name: event.currentTarget.value })}
-        />
-        <Textarea
-          label="Description"
-          autosize
-          minRows={1}
-          maxRows={4}
-          maxLength={10_000}
-          value={fields.description}
-          error={errors.description}
-          onChange={(event) => onFields({ description: event.currentTarget.value })}
-        />
-      </div>
+      <NameFields
+        name={fields.name}
+        description={fields.description}
+        nameError={errors.name}
+        descriptionError={errors.description}
+        onFields={onFields}
+      />
       <div className={classes.bench}>
         <div className={classes.tools}>{tools}</div>
         <Box className={classes.code ?? ""}>
@@ -74,14 +63,43 @@ export function Workbench(props: WorkbenchProps) {
             </Text>
           )}
         </Box>
-        <OutcomePanel
-          outcome={outcome}
-          isCurrent={isCurrent}
-          hint={hint}
-          isLong={isLong}
-          onLine={(at) => editor.current?.goToLine(at)}
-        />
+        <OutcomePanel outcome={outcome} isCurrent={isCurrent} hint={hint} isLong={isLong} onLine={goToLine} />
       </div>
     </>
   );
 }
+
+interface NameFieldsProps {
+  name: string;
+  description: string;
+  nameError: string | undefined;
+  descriptionError: string | undefined;
+  onFields: (change: Partial<Fields>) => void;
+}
+
+// Not drawn again with each key that is pressed in the code.
+const NameFields = memo(function NameFields(props: NameFieldsProps) {
+  const { name, description, nameError, descriptionError, onFields } = props;
+  return (
+    <div className={classes.fields}>
+      <TextInput
+        label="Name"
+        required
+        maxLength={200}
+        value={name}
+        error={nameError}
+        onChange={(event) => onFields({ name: event.currentTarget.value })}
+      />
+      <Textarea
+        label="Description"
+        autosize
+        minRows={1}
+        maxRows={4}
+        maxLength={10_000}
+        value={description}
+        error={descriptionError}
+        onChange={(event) => onFields({ description: event.currentTarget.value })}
+      />
+    </div>
+  );
+});

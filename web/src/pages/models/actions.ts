@@ -4,7 +4,7 @@ import { type Items, keys, type Page } from "@/api/resources";
 import { forEach, tellFailure, useAction } from "@/components/actions";
 import { type Dependent, useConfirm } from "@/components/confirm";
 import { plural } from "@/components/formats";
-import { FIELDS, type FieldName, type Fields } from "./draft";
+import { FIELDS, type FieldErrors, type Fields } from "./draft";
 
 type Model = Pick<Items["models"], "id" | "name" | "state">;
 
@@ -15,9 +15,9 @@ export function saveModel(seen: Schemas["ModelView"], change: Partial<Fields>): 
 }
 
 /** What a refusal says of the fields of a model's form. */
-export function fieldErrors(error: unknown): Partial<Record<FieldName, string>> {
+export function fieldErrors(error: unknown): FieldErrors {
   if (!(error instanceof ProblemError)) return {};
-  const found: Partial<Record<FieldName, string>> = {};
+  const found: FieldErrors = {};
   for (const name of FIELDS) {
     const said = error.fields.get(`/${name}`);
     if (said !== undefined) found[name] = said;

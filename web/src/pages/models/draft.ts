@@ -50,3 +50,11 @@ export interface Outcome {
   summary: Schemas["ModelSummary"] | null;
   failure: Schemas["Failure"] | null;
 }
+
+export type FieldErrors = Partial<Record<FieldName, string>>;
+
+/** What is still wrong once some fields are written anew. */
+export function withoutErrors(errors: FieldErrors, change: Partial<Fields>): FieldErrors {
+  const rest = Object.entries(errors).filter(([name]) => !(name in change));
+  return rest.length === Object.keys(errors).length ? errors : Object.fromEntries(rest);
+}

@@ -1,11 +1,11 @@
 import { notifications } from "@mantine/notifications";
 import { useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { useCallback, useState } from "react";
 import { getJson, ProblemError } from "@/api/client";
 import { keys, type Views } from "@/api/resources";
 import { tellFailure } from "@/components/actions";
 import { fieldErrors, saveModel } from "./actions";
-import { changes, type FieldName, type Fields, fieldsOf } from "./draft";
+import { changes, type FieldErrors, type Fields, fieldsOf, withoutErrors } from "./draft";
 
 type Model = Views["models"];
 
@@ -14,7 +14,7 @@ export function useModelDraft(model: Model) {
   const queries = useQueryClient();
   const [base, setBase] = useState(model);
   const [fields, setFields] = useState<Fields>(() => fieldsOf(model));
-  const [errors, setErrors] = useState<Partial<Record<FieldName, string>>>({});
+  const [errors, setErrors] = useState<FieldErrors>({});
   const [isSaving, setSaving] = useState(false);
   /** What is there now, when saving would overwrite it. */
   const [other, setOther] = useState<Model | null>(null);
@@ -27,6 +27,10 @@ export function useModelDraft(model: Model) {
     setFields(fieldsOf(model));
   }
 
+  const change = useCallback((part: Partial<Fields>) => {
+    setFields((before) => ({ ...before, ...part }));
+    setErrors((before) => withoutErrors(before, part));
+  }, []);
   const saved = (now: Model, code: string) => {
     queries.setQueryData(keys.item("models", now.id), now);
     setBase(now);
@@ -40,7 +44,7 @@ export function useModelDraft(model: Model) {
     });
   };
   const send = async (seen: Model, wanted: Fields): Promise<void> => {
-    const change = changes(fieldsOf(seen), wanted);
+    const wished = changes(fieldsOf(seen), wanted);
     if (isSaving) return;
     if (wanted.name.trim() === "") {
       setErrors({ name: "A model needs a name." });
@@ -48,7 +52,7 @@ export function useModelDraft(model: Model) {
     }
     setSaving(true);
     try {
-      const now = Object.keys(change).length === 0 ? seen : await saveModel(seen, change);
+      const now = Object.keys(wished).length === 0 ? seen : await saveModel(seen, wished);
       saved(now, seen.code);
     } catch (error) {
       if (error instanceof ProblemError && error.status === 412) {
@@ -74,10 +78,7 @@ export function useModelDraft(model: Model) {
     hasNewCode: fields.code !== base.code,
     /** Whether somebody else has saved since. */
     isStale: model.revision > base.revision,
-    change: (part: Partial<Fields>) => {
-      setFields((before) => ({ ...before, ...part }));
-      setErrors((before) => Object.fromEntries(Object.entries(before).filter(([name]) => !(name in part))));
-    },
+    change,
     discard: () => {
       setBase(model);
       setFields(fieldsOf(model));
