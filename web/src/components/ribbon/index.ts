@@ -1,0 +1,2 @@
+export { Ribbon } from "./Ribbon";
+export type { RibbonData } from "./ribbon";
