@@ -46,7 +46,6 @@ export function EventList({ subject, types, empty }: EventListProps) {
   }
   const show = () => {
     take();
-    if (below) frame.current?.scrollIntoView({ block: "center" });
     if (below) window.scrollTo({ top: 0 });
   };
   return (

@@ -57,7 +57,7 @@ export function EventRow({ event, open, onToggle }: EventRowProps) {
 }
 
 /** A link to the page of what an event is about. */
-export function Subject({ subject }: { subject: string }) {
+export function Subject({ subject, size = "sm" }: { subject: string; size?: "xs" | "sm" }) {
   const page = pageOf(subject);
   if (page === null)
     return (
@@ -66,7 +66,7 @@ export function Subject({ subject }: { subject: string }) {
       </Tooltip>
     );
   return (
-    <LinkAnchor to={page} size="sm">
+    <LinkAnchor to={page} size={size}>
       {nameOf(subject)}
     </LinkAnchor>
   );

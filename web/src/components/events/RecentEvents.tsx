@@ -28,12 +28,13 @@ export function RecentEvents({ types, most = 10 }: RecentEventsProps) {
       {rows.slice(0, most).map((event) => (
         <li key={event.sequence} className={classes.short}>
           <EventSign event={event} />
-          <span>
-            {sentenceOf(event)} <Subject subject={event.subject} />
-          </span>
-          <span className="quiet">
-            <Ago time={event.time} />
-          </span>
+          <div className={classes.words}>
+            {sentenceOf(event)}
+            <div className={classes.below}>
+              <Subject subject={event.subject} size="xs" />
+              <Ago time={event.time} />
+            </div>
+          </div>
         </li>
       ))}
     </ul>

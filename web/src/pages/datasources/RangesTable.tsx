@@ -29,7 +29,7 @@ export function RangesTable({ stream }: { stream: Schemas["ControlMessage"] }) {
         </Text>
       )}
       {ranges.length > 0 && (
-        <Table.ScrollContainer minWidth={520}>
+        <Table.ScrollContainer minWidth={520} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
           <Table className="numeric" aria-label="Ranges of the log" verticalSpacing={6}>
             <Table.Thead>
               <Table.Tr>

@@ -5,7 +5,7 @@ import type { Statistics } from "./statistics";
 /** What the values of samples are like, by label. */
 export function StatisticsTable({ rows }: { rows: readonly Statistics[] }) {
   return (
-    <Table.ScrollContainer minWidth={460}>
+    <Table.ScrollContainer minWidth={460} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
       <Table className="numeric" aria-label="Values by label" verticalSpacing={6}>
         <Table.Thead>
           <Table.Tr>

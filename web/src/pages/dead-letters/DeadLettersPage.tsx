@@ -15,7 +15,7 @@ import { lettersOf } from "./letters";
 import classes from "./letters.module.css";
 import { useFresh } from "./useFresh";
 import { useResendAll } from "./useResendAll";
-import { isWhole, nameOf } from "./words";
+import { isWhole, nameOf, titleOf } from "./words";
 
 export function DeadLettersPage() {
   const search = useSearch({ from: "/dead-letters" });
@@ -92,6 +92,7 @@ export function DeadLettersPage() {
         <Drawer
           opened={letter !== undefined}
           onClose={() => open(undefined)}
+          title={letter !== undefined && titleOf(letter)}
           position="right"
           size="lg"
           closeButtonProps={{ "aria-label": "Close the dead letter" }}

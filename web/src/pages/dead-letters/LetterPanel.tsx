@@ -13,19 +13,21 @@ import { Correct } from "./Correct";
 import { type Letter, letterOf } from "./letters";
 import classes from "./letters.module.css";
 import { ValueView } from "./ValueView";
-import { inferenceOf, sentText, serviceText } from "./words";
+import { inferenceOf, sentText, serviceText, titleOf } from "./words";
 
-/** One dead letter: why, from where, what it is, and sending it again. */
+/** One dead letter: why, from where, what it is, and sending it again. It has a head of its own where it can be closed. */
 export function LetterPanel({ name, onClose }: { name: string; onClose?: () => void }) {
   const letter = useQuery(letterOf(name));
   return (
     <section aria-label="Dead letter" className={classes.panel}>
-      <Group justify="space-between" wrap="nowrap" mb="sm">
-        <Title order={2} size="h5">
-          Dead letter {name.split(":")[1]}
-        </Title>
-        {onClose !== undefined && <CloseButton aria-label="Close the dead letter" onClick={onClose} />}
-      </Group>
+      {onClose !== undefined && (
+        <Group justify="space-between" wrap="nowrap" mb="sm">
+          <Title order={2} size="h5">
+            {titleOf(name)}
+          </Title>
+          <CloseButton aria-label="Close the dead letter" onClick={onClose} />
+        </Group>
+      )}
       {letter.error instanceof ProblemError && letter.error.status === 404 ? (
         <Text size="sm" className="quiet" role="status">
           There is no such dead letter, or it is no longer kept.

@@ -68,7 +68,12 @@ function HexView({ bytes, label }: { bytes: Uint8Array; label: string }) {
   const shown = bytes.subarray(0, most * 16);
   return (
     <>
-      <section className={`${classes.value} ${classes.hex}`} aria-label={`${label} in hexadecimal`}>
+      <section
+        className={`${classes.value} ${classes.hex}`}
+        aria-label={`${label} in hexadecimal`}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled by keyboard
+        tabIndex={0}
+      >
         {hexRows(shown).map((row) => (
           <div key={row.offset} className={classes.hexRow}>
             <span className="quiet">{row.offset}</span>

@@ -33,3 +33,8 @@ export function sentText({ resent }: Pick<Letter, "resent">): string {
   if (resent === 0) return "not yet";
   return resent === 1 ? "once" : `${resent} times`;
 }
+
+/** What the letter of a name in the address is called. */
+export function titleOf(name: string): string {
+  return `Dead letter ${name.split(":")[1] ?? name}`;
+}
