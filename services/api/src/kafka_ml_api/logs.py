@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Annotated, Any, Literal
 
 import httpx
@@ -23,11 +23,13 @@ _MOST_LINES = 10_000  # as the scheduler has it
 _FOLLOW_SECONDS = 0.7
 _CHECK_SECONDS = 2.0
 _CHECK_CACHE_SECONDS = 1.0
-_OVERLAP = 4096
+_PATIENCE_SECONDS = 30.0
+_LITTLE_LINES = 500
+_CUT_CHARACTERS = 500_000  # The scheduler cuts at 2 MiB of UTF-8, which has at least so many characters.
 PLAIN: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The log, as it was printed. Followed: events whose data is text that came, in JSON; one named "
-        "`anew` when the log begins again, and at last one named `end` that says why.",
+        "`anew` when the log begins again, and at last one named `end` that says why. A stream that ends without it can be asked for again.",
         "content": {
             "text/plain": {"schema": {"type": "string"}},
             "text/event-stream": {
@@ -107,21 +109,39 @@ class RunLogs:
         headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
         if not query.follow:
             return Response(text, headers=headers, media_type="text/plain")
-        parts = self._followed(text, lambda: self._read(workload_id, query, of), ended)
+        parts = self._followed(text, query, lambda which: self._read(workload_id, which, of), ended)
         return EventSourceResponse(parts, headers=headers, ping=15, send_timeout=30, sep="\n")
 
     async def _followed(
-        self, text: str, read: Callable[[], Awaitable[str]], ended: Callable[[], Awaitable[bool]]
+        self,
+        text: str,
+        query: LogQuery,
+        read: Callable[[LogQuery], Awaitable[str]],
+        ended: Callable[[], Awaitable[bool]],
     ) -> AsyncIterator[ServerSentEvent]:
+        # Mostly little comes within a second, so only a little is asked for, and all only where that doesn't meet what is known.
+        little = query.model_copy(update={"lines": min(query.lines, _LITTLE_LINES)})
         yield _text_event(text)
+        answered_at = time.monotonic()
         while True:
-            over = await ended()
+            await asyncio.sleep(_FOLLOW_SECONDS)
+            over = False
             try:
-                now = await read()
-            except (NotFoundError, UnavailableError) as error:
-                yield ServerSentEvent(error.message, event="end")
-                return
-            if (new := appended(text, now)) is None:
+                over = await ended()
+                now, which = await read(little), little
+                if appended(text, now, which.lines) is None and query.lines > which.lines:
+                    now, which = await read(query), query
+            except NotFoundError:
+                if over or await _is_gone(ended):
+                    yield ServerSentEvent("There is no log any more.", event="end")
+                    return
+                continue  # between two attempts, or the run is not kept and the next one not yet begun
+            except UnavailableError:
+                if time.monotonic() - answered_at > _PATIENCE_SECONDS:
+                    return  # without an `end`: it is not known that there is one, so the client asks again, and is told
+                continue
+            answered_at = time.monotonic()
+            if (new := appended(text, now, which.lines)) is None:
                 yield ServerSentEvent("", event="anew")  # another attempt, whose log begins anew
                 yield _text_event(now)
             elif new:
@@ -130,7 +150,6 @@ class RunLogs:
             if over:
                 yield ServerSentEvent("The work has ended.", event="end")
                 return
-            await asyncio.sleep(_FOLLOW_SECONDS)
 
     async def _read(self, workload_id: str, query: LogQuery, of: str) -> str:
         if not self._url:
@@ -163,19 +182,54 @@ class RunLogs:
         await self._http.aclose()
 
 
-def appended(before: str, now: str) -> str | None:
-    """What has come to a log of which only the last lines are known each time; None where nothing of the earlier text is left.
+def appended(before: str, now: str, lines: int) -> str | None:
+    """What has come to a log of which only the last lines are known each time; None where `now` does not go on from `before`.
 
-    The earlier text's end is looked for from the back, so that a line that comes again and again is not taken for the first of its kind
-    unless nothing else fits.
+    Where lines repeat it may be that more of them came than can be told; then the fewest are taken.
+
+    Args:
+        lines: how many were asked for the second time. With fewer, `now` is the whole log.
     """
-    if not before:
-        return now
     if now.startswith(before):
         return now[len(before) :]
-    tail = before[-_OVERLAP:]
-    place = now.rfind(tail)
-    return None if place < 0 else now[place + len(tail) :]
+    found = now.splitlines(keepends=True)
+    if len(found) < lines and len(now) < _CUT_CHARACTERS:
+        return None
+    if (place := max(now.rfind("\n" + before), now.rfind("\r" + before))) >= 0:
+        return now[place + 1 + len(before) :]
+    *known, last = before.splitlines(keepends=True)
+    for skipped in (0, 1):  # the first line may have been cut
+        for count in (*_overlaps(known, found[skipped:]), 0):
+            rest = "".join(found[skipped + count :])
+            if rest.startswith(last):  # it may have been incomplete
+                return rest[len(last) :]
+    return None
+
+
+def _overlaps(before: list[str], now: list[str]) -> Iterator[int]:
+    """With how many of its last lines `before` is how `now` begins: the most first, at least one. Linear in time."""
+    both = [*now, None, *before]
+    longest = [0] * len(both)
+    for place in range(1, len(both)):
+        count = longest[place - 1]
+        while count and both[place] != both[count]:
+            count = longest[count - 1]
+        longest[place] = count + (both[place] == both[count])
+    count = longest[-1]
+    while count:
+        yield count
+        count = longest[count - 1]
+
+
+async def _is_gone(ended: Callable[[], Awaitable[bool]]) -> bool:
+    """Whether what the log is of was deleted."""
+    try:
+        await ended()
+    except NotFoundError:
+        return True
+    except UnavailableError:
+        pass
+    return False
 
 
 def _text_event(text: str) -> ServerSentEvent:
