@@ -28,7 +28,7 @@ class Visitor:
 
     def click(self, name: str | re.Pattern[str], role: str = "button", within: Locator | None = None) -> None:
         """Press a button, or follow a link."""
-        (within or self.page).get_by_role(role, name=name).first.click()  # type: ignore[arg-type] # a role by its name
+        (within or self.page).get_by_role(role, name=name, exact=isinstance(name, str)).first.click()  # type: ignore[arg-type] # a role by its name
 
     def fill(self, label: str | re.Pattern[str], text: str) -> None:
         self.page.get_by_label(label).first.fill(text)
