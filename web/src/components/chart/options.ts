@@ -81,7 +81,8 @@ function seriesOf({ label, colour, dashed = false, faint = false }: Line, scheme
 }
 
 function tickText(xKind: XKind): Pick<uPlot.Axis, "values" | "incrs"> {
-  if (xKind === "time") return {};
+  // The date stands nowhere else either, and there is room for one line.
+  if (xKind === "time") return { values: (_, ticks) => ticks.map((tick) => clock(new Date(tick * 1000))) };
   if (xKind === "elapsed") return { values: (_, ticks) => ticks.map((tick) => duration(tick).replace(/\.0 s$/, " s")) };
   // Epochs have no halves.
   const incrs = [1, 2, 5].flatMap((step) => [0, 1, 2, 3, 4, 5, 6, 7].map((power) => step * 10 ** power));
