@@ -195,6 +195,15 @@ def test_the_broker_for_trying_out_is_reachable_from_inside_and_through_a_forwar
     )
     config = named(render("dev"), "ConfigMap", "ml-kafka-ml-config")["data"]
     assert config["KAFKA_ML_KAFKA_BOOTSTRAP_SERVERS"] == "ml-kafka-ml-dev-kafka.here.svc.cluster.local:9092"
+    # Programs outside are shown the second.
+    api = variables(pods(render("dev"))["ml-kafka-ml-api"])
+    assert api["KAFKA_ML_ADVERTISED_BOOTSTRAP"] == "localhost:9094"
+
+
+def test_programs_outside_may_be_shown_another_address_of_kafka():
+    assert "KAFKA_ML_ADVERTISED_BOOTSTRAP" not in variables(pods(render("plain"))["ml-kafka-ml-api"])
+    chosen = render("plain", "kafka.advertisedBootstrapServers=kafka.outside.example:9095")
+    assert variables(pods(chosen)["ml-kafka-ml-api"])["KAFKA_ML_ADVERTISED_BOOTSTRAP"] == "kafka.outside.example:9095"
 
 
 def test_the_version_is_that_of_the_platform():

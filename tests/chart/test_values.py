@@ -27,6 +27,7 @@ def test_lint_finds_nothing(values):
         ("typo=1", "'typo' not allowed"),
         ("kafka.bootstrapServers=kafka.example", "/kafka/bootstrapServers"),
         ("kafka.bootstrapServers=http://kafka.example:9092", "/kafka/bootstrapServers"),
+        ("kafka.advertisedBootstrapServers=kafka.example", "/kafka/advertisedBootstrapServers"),
         ("kafka.securityProtocol=TLS", "'SASL_SSL'"),
         ("kafka.saslMechanism=MD5", "'SCRAM-SHA-512'"),
         ("kafka.password=secret", "'password' not allowed"),

@@ -50,6 +50,11 @@ app.kubernetes.io/instance: {{ include "kafka-ml.fullname" . }}
 {{- ternary (printf "%s:9092" (include "kafka-ml.host" (dict "root" . "component" "dev-kafka"))) .Values.kafka.bootstrapServers .Values.dev.enabled }}
 {{- end }}
 
+{{/* As programs outside use it; that of `dev` is the port which NOTES.txt forwards. Empty when it is the same. */}}
+{{- define "kafka-ml.advertisedBootstrapServers" -}}
+{{- .Values.kafka.advertisedBootstrapServers | default (ternary "localhost:9094" "" .Values.dev.enabled) }}
+{{- end }}
+
 {{- define "kafka-ml.objectStoreEndpoint" -}}
 {{- ternary (printf "%s:9000" (include "kafka-ml.host" (dict "root" . "component" "dev-minio"))) .Values.objectStore.endpoint .Values.dev.enabled }}
 {{- end }}

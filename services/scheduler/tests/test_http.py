@@ -51,6 +51,8 @@ async def test_it_lives_and_is_ready_only_when_the_scheduler_is(runtime):
         assert (await answer(get, "/readyz"))[0] == 503
         well = True
         assert await answer(get, "/readyz") == (200, "ready\n")
+        async with get("/readyz") as ready:
+            assert ready.headers["X-Kafka-ML-Runtime"] == "process"
         assert (await answer(get, "/workloads"))[0] == 404
 
 

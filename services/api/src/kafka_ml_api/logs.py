@@ -72,6 +72,8 @@ class RunLogs:
         # No proxy, whatever the environment says: the scheduler is next door, and its token is for it alone.
         self._http = httpx.AsyncClient(headers=headers, timeout=_TIMEOUT, trust_env=False)
         self._answer, self._asked_at = "ok", float("-inf")
+        self.runtime: str | None = None
+        """Where workloads run, as the scheduler said when it was last checked; None if it didn't."""
 
     @property
     def known(self) -> bool:
@@ -91,6 +93,7 @@ class RunLogs:
             answer = await self._http.get(f"{self._url}/readyz", timeout=_CHECK_SECONDS)
         except (httpx.HTTPError, httpx.InvalidURL):
             return "It can't be reached: nothing new is started, what runs goes on."
+        self.runtime = answer.headers.get("X-Kafka-ML-Runtime")
         return "ok" if answer.status_code == httpx.codes.OK else "It is not ready: what is asked for waits."
 
     async def read(self, workload_id: str, query: LogQuery, of: str, ended: Callable[[], Awaitable[bool]]) -> Response:

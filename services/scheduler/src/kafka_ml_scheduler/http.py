@@ -17,6 +17,8 @@ from kafka_ml_scheduler.runtimes.base import LOG_ANSWER_BYTES, Part, Runtime
 
 log = structlog.get_logger(__name__)
 
+RUNTIME_HEADER = "X-Kafka-ML-Runtime"
+"""Says with `/readyz` where workloads run: `process` or `kubernetes`."""
 MOST_LINES = 10_000
 _LINES = 1000
 _MOST_REPLICAS = 100_000
@@ -72,7 +74,10 @@ def _application(settings: HttpSettings, runtime: Runtime, ready: Callable[[], b
         return web.Response(text="alive\n")
 
     async def readyz(_: web.Request) -> web.Response:
-        return web.Response(text="ready\n") if ready() else web.Response(text="not ready\n", status=503)
+        headers = {RUNTIME_HEADER: runtime.kind}
+        if ready():
+            return web.Response(text="ready\n", headers=headers)
+        return web.Response(text="not ready\n", status=503, headers=headers)
 
     async def read_log(request: web.Request) -> web.Response:
         _check_token(request, settings.token)

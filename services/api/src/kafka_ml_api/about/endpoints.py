@@ -1,5 +1,7 @@
 """Endpoint: what an installation is, and how its parts are."""
 
+from typing import Literal
+
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
@@ -10,6 +12,9 @@ from kafka_ml_api.settings import ApiSettings
 from kafka_ml_common import topics
 
 router = APIRouter(prefix="/about", tags=["operations"])
+
+Runtime = Literal["process", "kubernetes"]
+_RUNTIMES: dict[str, Runtime] = {"process": "process", "kubernetes": "kubernetes"}
 
 
 class Check(BaseModel):
@@ -27,6 +32,9 @@ class About(BaseModel):
     bootstrap_servers: str = Field(description="of Kafka, as producers should use them", examples=["localhost:9092"])
     security_protocol: str = Field(examples=["PLAINTEXT"])
     control_topic: str = Field(description="where data streams are announced")
+    runtime: Runtime | None = Field(
+        description="where trainings and inferences run: as processes beside the scheduler, or as pods; null when it has not told"
+    )
     logs: bool = Field(description="whether logs of trainings, inferences and validations can be shown")
     ready: bool = Field(description="whether all that is needed is there")
     checks: list[Check]
@@ -45,6 +53,7 @@ async def get_about(request: Request) -> About:
         bootstrap_servers=settings.advertised_bootstrap or settings.kafka.bootstrap_servers,
         security_protocol=settings.kafka.security_protocol,
         control_topic=topics.CONTROL,
+        runtime=_RUNTIMES.get(logs.runtime or ""),
         logs=logs.known,
         ready=readiness.ready,
         checks=[Check(name=name, healthy=answer == "ok", detail=answer) for name, answer in checks.items()],

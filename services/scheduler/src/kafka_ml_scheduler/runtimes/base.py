@@ -12,6 +12,7 @@ from kafka_ml_common.messages import Failure
 from kafka_ml_common.workloads import InferenceSpec, TrainingSpec, ValidationSpec
 
 Spec = TrainingSpec | ValidationSpec | InferenceSpec
+RuntimeKind = Literal["process", "kubernetes"]
 Part = Literal["host", "model"]
 """Of a run: our own process, or the one in which the model's code runs."""
 LOG_ANSWER_BYTES = 2 << 20
@@ -86,6 +87,8 @@ class Runtime(Protocol):
 
     changed: asyncio.Event
     """Set when `observe` may show something new."""
+    kind: RuntimeKind
+    """Where replicas run."""
     keeps_replicas: bool
     """Whether the runtime itself keeps an inference's replicas: starts them again, and renews them one after another."""
 

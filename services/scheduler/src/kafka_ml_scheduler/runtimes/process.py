@@ -21,7 +21,7 @@ from kafka_ml_common.errors import ConflictError, NotFoundError, UnavailableErro
 from kafka_ml_common.messages import Failure
 from kafka_ml_common.workloads import Assignment, InferenceSpec
 from kafka_ml_scheduler import exits
-from kafka_ml_scheduler.runtimes.base import LOG_ANSWER_BYTES, Ending, Part, Phase, Run, Spec
+from kafka_ml_scheduler.runtimes.base import LOG_ANSWER_BYTES, Ending, Part, Phase, Run, RuntimeKind, Spec
 from kafka_ml_scheduler.runtimes.hosts import Host, kill_hosts_in
 from kafka_ml_scheduler.runtimes.pool import COMMANDS, REFILL_AFTER_SECONDS, HostKind, Pool
 from kafka_ml_scheduler.runtimes.runs import (
@@ -76,6 +76,7 @@ class ProcessRuntime:
         refill_after: seconds for which the pool starts no new spare after a start.
     """
 
+    kind: RuntimeKind = "process"
     keeps_replicas = False
 
     def __init__(

@@ -20,7 +20,7 @@ from kafka_ml_common.errors import ConflictError, InvalidError, KafkaMLError, No
 from kafka_ml_common.messages import Failure
 from kafka_ml_common.workloads import Assignment, InferenceSpec, ValidationSpec
 from kafka_ml_scheduler.plan import time_limit
-from kafka_ml_scheduler.runtimes.base import LOG_ANSWER_BYTES, Ending, Part, Phase, Run, Spec
+from kafka_ml_scheduler.runtimes.base import LOG_ANSWER_BYTES, Ending, Part, Phase, Run, RuntimeKind, Spec
 from kafka_ml_scheduler.runtimes.kubernetes import manifests, names, reading
 from kafka_ml_scheduler.runtimes.kubernetes.cluster import (
     DEPLOYMENT,
@@ -60,6 +60,7 @@ class KubernetesRuntime:
         bootstrap_servers: of Kafka, for KEDA.
     """
 
+    kind: RuntimeKind = "kubernetes"
     keeps_replicas = True
 
     def __init__(self, settings: KubernetesSettings, bootstrap_servers: str) -> None:
