@@ -133,7 +133,7 @@ function Traceback({ text, onLine }: { text: string; onLine: (line: number) => v
         Traceback
       </Text>
       <Spoiler maxHeight={240} showLabel="Show all" hideLabel="Show less">
-        <Code block fz="xs">
+        <Code block fz="xs" tabIndex={0}>
           {pieces.map((piece, index) => {
             const line = /^line (\d+)$/.exec(piece)?.[1];
             if (line === undefined) return piece;
@@ -155,7 +155,7 @@ function Printed({ text }: { text: string }) {
   if (text.trim() === "") return null;
   return (
     <Spoiler maxHeight={0} showLabel="Show the last lines that it printed" hideLabel="Hide what it printed">
-      <Code block fz="xs">
+      <Code block fz="xs" tabIndex={0}>
         {text}
       </Code>
     </Spoiler>
