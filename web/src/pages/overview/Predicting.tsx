@@ -1,4 +1,4 @@
-import { Group, Text } from "@mantine/core";
+import { Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import type { Schemas } from "@/api/client";
@@ -62,8 +62,10 @@ function Inference({ inference }: { inference: Items["inferences"] }) {
           {inference.input_topic} → {inference.output_topic}
         </Text>
       </div>
-      <Group gap="lg" className="numeric" justify="flex-end">
-        <Sparkline values={rates} label={`Rate over the last minutes, now ${rate(inference.rate)}`} />
+      <div className={classes.figures}>
+        <span className={classes.course}>
+          <Sparkline values={rates} label={`Rate over the last minutes, now ${rate(inference.rate)}`} />
+        </span>
         <Figure label="Rate" value={rate(inference.rate)} />
         <Figure label="99 % within" value={milliseconds(inference.latency_p99_ms)} />
         <Figure
@@ -71,7 +73,7 @@ function Inference({ inference }: { inference: Items["inferences"] }) {
           value={count(inference.lag)}
           warn={inference.lag > Math.max(100, 10 * inference.rate)}
         />
-      </Group>
+      </div>
     </li>
   );
 }
