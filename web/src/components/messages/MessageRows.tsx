@@ -1,4 +1,5 @@
 import { Button, Text, UnstyledButton } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type ReactNode, useRef } from "react";
 import { bytes, clock, count, dateTime } from "@/components/formats";
@@ -41,7 +42,10 @@ export function MessageRows(props: MessageRowsProps) {
     },
   });
   const columns = columnsOf(view, fields);
-  const tracks = `96px 92px minmax(64px, 0.7fr) ${columns.map(({ width }) => width).join(" ")} 72px`;
+  const isNarrow = useMediaQuery("(max-width: 599.98px)", undefined, { getInitialValueInEffect: false });
+  // On a phone, time and key stand with the message when it is opened.
+  const about = isNarrow ? [] : ["Time", "Key"];
+  const tracks = `92px ${isNarrow ? "" : "92px minmax(64px, 0.7fr)"} ${columns.map(({ width }) => width).join(" ")} 64px`;
   const [above, under] = olderOnTop ? [onOlder, onNewer] : [onNewer, onOlder];
   const words = olderOnTop ? ["Older messages", "Newer messages"] : ["Newer messages", "Older messages"];
   return (
@@ -64,7 +68,7 @@ export function MessageRows(props: MessageRowsProps) {
           className={`${classes.row} ${classes.head}`}
           style={{ gridTemplateColumns: tracks }}
         >
-          {["Offset", "Time", "Key", ...columns.map(({ header }) => header), "Size"].map((header, index, all) => (
+          {["Offset", ...about, ...columns.map(({ header }) => header), "Size"].map((header, index, all) => (
             // biome-ignore lint/a11y/useSemanticElements: as above
             // biome-ignore lint/a11y/useFocusableInteractive: a heading is nothing to use
             <div key={header} role="columnheader" data-align={index === all.length - 1 ? "right" : undefined}>
@@ -96,18 +100,22 @@ export function MessageRows(props: MessageRowsProps) {
                     {count(message.offset)}
                   </UnstyledButton>
                 </Cell>
-                <Cell>
-                  <span title={message.time === null ? "" : dateTime(message.time)}>
-                    {message.time === null ? "–" : clock(message.time)}
-                  </span>
-                </Cell>
-                <Cell>
-                  {keyText(message) ?? (
-                    <Text span size="xs" className="quiet">
-                      no key
-                    </Text>
-                  )}
-                </Cell>
+                {!isNarrow && (
+                  <>
+                    <Cell>
+                      <span title={message.time === null ? "" : dateTime(message.time)}>
+                        {message.time === null ? "–" : clock(message.time)}
+                      </span>
+                    </Cell>
+                    <Cell>
+                      {keyText(message) ?? (
+                        <Text span size="xs" className="quiet">
+                          no key
+                        </Text>
+                      )}
+                    </Cell>
+                  </>
+                )}
                 {columns.map((column) => (
                   <Cell key={column.header}>{column.cell(message)}</Cell>
                 ))}

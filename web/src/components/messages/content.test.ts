@@ -14,6 +14,7 @@ test("bytes are shown as hexadecimal and letters", () => {
 test("a key is text, or bytes, or none", () => {
   expect(keyText({ key: "seven", key_base64: btoa("seven") })).toBe("seven");
   expect(keyText({ key: null, key_base64: btoa("\u0007\u00ff") })).toBe("0x 07 ff");
+  expect(keyText({ key: "\t", key_base64: btoa("\t") })).toBe("0x 09");
   expect(keyText({ key: null, key_base64: null })).toBeNull();
 });
 

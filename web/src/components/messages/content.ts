@@ -21,7 +21,8 @@ export function hexOf(bytes: Uint8Array, most = 4096): string {
 /** A key in few letters: as text, or else its bytes. */
 export function keyText({ key, key_base64 }: Pick<Message, "key" | "key_base64">): string | null {
   if (key_base64 === null) return null;
-  if (key !== null && key !== "") return key;
+  // A tab or a blank line is a label of one byte more often than text.
+  if (key !== null && key.trim() !== "") return key;
   const bytes = bytesOf(key_base64);
   const shown = [...bytes.slice(0, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
   return bytes.length === 0 ? '""' : `0x ${shown}${bytes.length > 8 ? " …" : ""}`;

@@ -4,7 +4,7 @@ import { fillOf } from "./Patterns";
 import { bordersOf, compressed, type Lane, LEVELS, leftOf, linear, PART_NAMES, type Scale } from "./ribbon";
 import classes from "./ribbon.module.css";
 
-export const LANE_HEIGHT = 60;
+export const LANE_HEIGHT = 70;
 const TOP = 20;
 const BAR = 24;
 const EDGE = 8;

@@ -34,6 +34,12 @@ test("as many moments stay as were asked for, and old news are none", () => {
   expect(course.moments.map(({ time }) => time)).toEqual([3, 4, 5]);
 });
 
+test("what is older than ten minutes goes", () => {
+  const course = new Course(10);
+  for (const time of [1, 2, 700]) course.add(report(time, 0, 1));
+  expect(course.moments.map(({ time }) => time)).toEqual([700]);
+});
+
 test("only progress of inferences is a report", () => {
   const event = {
     type: "kafka-ml.inference.ready",

@@ -20,6 +20,8 @@ export interface Moment {
 }
 
 const PROGRESS = "kafka-ml.inference.progress";
+/** So much of the past is shown. */
+const SHOWN_S = 600;
 /** A replica that has said nothing for so long has no rate. */
 const SILENT_S = 15;
 
@@ -43,7 +45,7 @@ function numberOrNull(value: unknown): number | null {
   return typeof value === "number" ? value : null;
 }
 
-/** The course of an inference: rates and lags of its replicas added, of the latencies the worst. The last `most` moments stay. */
+/** The course of an inference: rates and lags of its replicas added, of the latencies the worst. The last `most` moments of ten minutes stay. */
 export class Course {
   private readonly last = new Map<number, Report>();
   private readonly most: number;
@@ -67,7 +69,7 @@ export class Course {
     const before = this.moments.at(-1);
     // Events that were missed come again in their order; what is older than the last is nothing new.
     if (before !== undefined && moment.time < before.time) return;
-    const kept = before?.time === moment.time ? this.moments.slice(0, -1) : this.moments;
+    const kept = this.moments.filter(({ time }) => time < moment.time && time > moment.time - SHOWN_S);
     this.moments = [...kept.slice(-(this.most - 1)), moment];
   }
 }

@@ -29,7 +29,7 @@ export function useCourses(most = 40): (id: number) => readonly Moment[] {
   return (id) => courses.current.get(id)?.moments ?? NONE;
 }
 
-const MINUTES_SHOWN = 360;
+const MOST = 360;
 
 /** The course of one inference: what its replicas reported last, and what they report from now on. */
 export function useCourse(id: number): readonly Moment[] {
@@ -45,9 +45,9 @@ export function useCourse(id: number): readonly Moment[] {
     staleTime: Number.POSITIVE_INFINITY,
   });
   const [moments, setMoments] = useState<readonly Moment[]>(NONE);
-  const course = useRef(new Course(MINUTES_SHOWN));
+  const course = useRef(new Course(MOST));
   useEffect(() => {
-    const known = new Course(MINUTES_SHOWN);
+    const known = new Course(MOST);
     for (const event of history.data?.items.toReversed() ?? []) {
       const report = reportOf(event);
       if (report !== null) known.add(report);

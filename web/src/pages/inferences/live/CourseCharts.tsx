@@ -4,15 +4,29 @@ import { compact, milliseconds, rate } from "@/components/formats";
 import type { Moment } from "../progress";
 import classes from "./live.module.css";
 
+/** Replicas report while anything changes; over a longer silence no line is drawn. */
+const SILENT_S = 30;
+
 function lineOf(
   moments: readonly Moment[],
   id: string,
   label: string,
   colour: string,
-  y: (moment: Moment) => number | null,
+  valueOf: (moment: Moment) => number | null,
   dashed = false,
 ): Line {
-  return { id, label, colour, dashed, x: moments.map(({ time }) => time), y: moments.map(y) };
+  const x: number[] = [];
+  const y: (number | null)[] = [];
+  for (const moment of moments) {
+    const before = x.at(-1);
+    if (before !== undefined && moment.time - before > SILENT_S) {
+      x.push(before + 1);
+      y.push(null);
+    }
+    x.push(moment.time);
+    y.push(valueOf(moment));
+  }
+  return { id, label, colour, dashed, x, y };
 }
 
 /** How fast, how late and how far behind an inference was in the last minutes. */

@@ -2,7 +2,7 @@ import { Group, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { seriesColour } from "@/app/theme";
 import { Facts } from "@/components/Facts";
-import { clock, metric, percent } from "@/components/formats";
+import { clock, count, metric, percent } from "@/components/formats";
 import { LinkAnchor } from "@/components/links";
 import { messageAt, SampleView } from "@/components/messages";
 import { ErrorNotice } from "@/components/states";
@@ -46,8 +46,8 @@ export function PredictionDetail({ row, binary, inferenceId }: PredictionDetailP
           facts={[
             ["Time", prediction.time === null ? "–" : clock(prediction.time)],
             ["Key", prediction.key ?? undefined],
-            ["Written to", `partition ${prediction.partition}, offset ${prediction.offset}`],
-            ["Read from", input === null ? undefined : `partition ${input.partition}, offset ${input.offset}`],
+            ["Written to", `partition ${prediction.partition}, offset ${count(prediction.offset)}`],
+            ["Read from", input === null ? undefined : `partition ${input.partition}, offset ${count(input.offset)}`],
             ["Result", prediction.model_version?.split(":")[0] ?? undefined],
           ]}
         />

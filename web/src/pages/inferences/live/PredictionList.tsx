@@ -105,7 +105,12 @@ function PredictionRow({ row: { prediction }, binary, isChosen, onChoose }: Pred
     <UnstyledButton className={classes.button} aria-pressed={isChosen} onClick={onChoose}>
       <Said reading={reading} values={prediction.values} />
       <Verdict reading={reading} />
-      <span className={`${classes.end} ${classes.wide}`}>{prediction.key ?? ""}</span>
+      <span className={`${classes.end} ${classes.wide}`} title={prediction.key ?? undefined}>
+        {prediction.key ?? ""}
+      </span>
+      <span className={`${classes.end} ${classes.wide}`} title="Partition and offset in the output">
+        {prediction.partition}:{count(prediction.offset)}
+      </span>
       <span className={`${classes.end} ${classes.wide}`}>{prediction.time === null ? "" : clock(prediction.time)}</span>
     </UnstyledButton>
   );
