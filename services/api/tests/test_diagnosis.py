@@ -1,28 +1,41 @@
 """Why something runs or doesn't, in one sentence."""
 
-from datetime import UTC, datetime
+import uuid
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from fastapi import FastAPI
 from httpx import AsyncClient
 
 from kafka_ml_api.deployments.schemas import DeploymentView
-from kafka_ml_api.diagnosis.sentences import Platform, Topic, of_deployment, of_inference, of_model, of_result
+from kafka_ml_api.diagnosis.sentences import (
+    Platform,
+    Topic,
+    Trouble,
+    of_deployment,
+    of_inference,
+    of_model,
+    of_result,
+)
 from kafka_ml_api.inferences.schemas import InferenceView
 from kafka_ml_api.models.schemas import ModelView
 from kafka_ml_api.results.schemas import ResultView
-from kafka_ml_api.states import VersionState
-from kafka_ml_api.tables import Model, ModelVersion
+from kafka_ml_api.states import DeploymentState, InferenceState, ResultState, VersionState
+from kafka_ml_api.tables import Configuration, Deployment, Inference, Model, ModelVersion, Result
 from kafka_ml_common.messages import Failure
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TIMES = dict.fromkeys(("created_at", "updated_at", "started_at", "ended_at"), NOW)
+NO_NODE_ROW = {"code": "unschedulable", "message": "No node has 8 GPUs."}
 NO_NODE = Failure(code="unschedulable", message="No node has 8 GPUs.")
 WELL = Platform(control_topic="CONTROL")
 AWAY = Platform(scheduler="It can't be reached.")
 NO_KAFKA = Platform(problems=("kafka: it can't be reached.",))
 TOPIC = Topic(True, partitions=2, messages=10)
+QUIET = Topic(True, partitions=2, messages=10, quiet=timedelta(minutes=15))
+HINDERED = [Trouble("m", ResultState.PENDING, NO_NODE)]
 
 
 def model(**more: Any) -> ModelView:
@@ -65,6 +78,12 @@ SITUATIONS: list[tuple[Any, str, str]] = [
     (of_deployment(deployment("awaiting", state="awaiting", failure=NO_NODE), WELL), "unschedulable", "was refused"),
     (of_deployment(deployment("running", "pending", "failed", state="running"), WELL), "ok", "1 of 3 trainings run, 1"),
     (of_deployment(deployment("pending", state="running"), AWAY), "waiting", "0 of 1 trainings run"),
+    (
+        of_deployment(deployment("pending", state="running"), WELL, HINDERED),
+        "unschedulable",
+        "m waits: No node has 8 GPUs.",
+    ),
+    (of_deployment(deployment("running", "pending", state="running"), WELL, HINDERED), "ok", "m waits: No node has"),
     (of_deployment(deployment("failed", "stopped", state="failed"), WELL), "failed", "1 failed, 1 stopped"),
     (of_result(result(state="awaiting"), WELL), "awaiting_stream", "the data stream of deployment 4"),
     (of_result(result(state="pending", failure=NO_NODE), WELL), "unschedulable", "It waits: No node has 8 GPUs."),
@@ -82,6 +101,24 @@ SITUATIONS: list[tuple[Any, str, str]] = [
     (of_inference(inference(state="running"), WELL, TOPIC), "ok", "Runs: 2 of 2 replicas, nothing waits."),
     (of_inference(inference(state="running", lag=1200), WELL, TOPIC), "ok", "1,200 messages wait."),
     (of_inference(inference(state="running", predicted=0), WELL, TOPIC), "no_input", "nothing has come yet"),
+    (
+        of_inference(inference(state="running", predicted=0, dead_letters=3), WELL, TOPIC),
+        "all_refused",
+        "none of the 3",
+    ),
+    (
+        of_inference(inference(state="running"), WELL, QUIET),
+        "no_input",
+        "nothing has come to in for more than 15 minutes.",
+    ),
+    (of_inference(inference(state="running", lag=1), WELL, QUIET), "stalled", "but 1 message waits and none is"),
+    (of_inference(inference(state="running", lag=1, rate=2.0), WELL, QUIET), "ok", "1 message waits."),
+    (
+        of_inference(inference(state="running", lag=1), WELL, Topic(True, 2, 9, timedelta(minutes=0))),
+        "ok",
+        "1 message waits.",
+    ),
+    (of_inference(inference(state="running"), WELL, Topic(True, 2, 9, timedelta(minutes=0))), "ok", "nothing waits."),
     (of_inference(inference(state="running"), WELL, Topic(False)), "no_topic", "input topic in is gone"),
     (of_inference(inference(state="running"), WELL, Topic(None)), "ok", "Runs: 2 of 2 replicas"),
     (of_inference(inference(state="running"), WELL, Topic(True, 1)), "more_replicas_than_partitions", "only 1 part"),
@@ -104,6 +141,76 @@ def test_each_situation_has_its_sentence(diagnosis: Any, code: str, words: str):
 def test_what_stands_in_the_way_is_among_the_facts():
     facts = of_inference(inference(state="pending", failure=NO_NODE), AWAY, Topic(False)).facts
     assert [(fact.part, fact.healthy) for fact in facts] == [("pod", False), ("scheduler", False), ("kafka", False)]
+
+
+@pytest.mark.parametrize(
+    ("quiet", "words"),
+    [
+        (timedelta(minutes=5), "5 minutes"),
+        (timedelta(hours=1), "1 hour"),
+        (timedelta(hours=6), "6 hours"),
+        (timedelta(days=7), "7 days"),
+    ],
+)
+def test_how_long_nothing_came_is_told_in_words(quiet: timedelta, words: str):
+    diagnosis = of_inference(inference(state="running"), WELL, Topic(True, 1, 1, quiet))
+    assert f"in has 1 partition and holds 1 message; none has come for more than {words}." in [
+        fact.text for fact in diagnosis.facts
+    ]
+
+
+def test_why_trainings_are_not_started_or_failed_is_among_the_facts_of_their_deployment():
+    troubles = [*HINDERED, Trouble("n", ResultState.FAILED, NO_NODE)]
+    facts = of_deployment(deployment("pending", "failed", state="running"), AWAY, troubles).facts
+    assert [(fact.part, fact.text) for fact in facts] == [
+        ("pod", "m: No node has 8 GPUs."),
+        ("model", "n: No node has 8 GPUs."),
+        ("scheduler", "It can't be reached."),
+    ]
+
+
+async def test_an_inference_whose_input_is_quiet_or_gone_by_rest(api: AsyncClient, app: FastAPI, kafka: str):
+    topic = f"quiet-{uuid.uuid4().hex[:8]}"
+    await app.state.parts[1].done.wait()
+    async with app.state.database.transaction() as session:
+        session.add_all([Model(name="m"), Configuration(name="c")])
+        await session.flush()
+        session.add(ModelVersion(model_id=1, version=1, code="x", state=VersionState.VALID))
+        session.add(Deployment(configuration_id=1, settings={}, state=DeploymentState.RUNNING))
+        await session.flush()
+        session.add(
+            Result(deployment_id=1, model_id=1, model_version=1, state=ResultState.PENDING, failure=NO_NODE_ROW)
+        )
+        await session.flush()
+        shown: dict[str, Any] = {"input_format": "RAW", "input_config": {}, "settings": {}, "progress": {}}
+        session.add(
+            Inference(
+                result_id=1,
+                input_topic=topic,
+                output_topic="out",
+                state=InferenceState.RUNNING,
+                replicas=1,
+                replicas_running=1,
+                predicted=3,
+                **shown,
+            )
+        )
+    gone = (await api.get("/inferences/1/diagnosis")).json()
+    assert gone["code"] == "no_topic"
+    assert {"part": "kafka", "text": f"There is no topic {topic}.", "healthy": False} in gone["facts"]
+    producer = AIOKafkaProducer(bootstrap_servers=kafka)
+    await producer.start()
+    try:
+        old = int((datetime.now(UTC) - timedelta(minutes=20)).timestamp() * 1000)
+        await producer.send_and_wait(topic, b"x", partition=0, timestamp_ms=old)
+        quiet = (await api.get("/inferences/1/diagnosis")).json()
+        assert (quiet["code"], "for more than 15 minutes." in quiet["sentence"]) == ("no_input", True)
+        await producer.send_and_wait(topic, b"x", partition=0)
+        assert (await api.get("/inferences/1/diagnosis")).json()["code"] == "ok"
+    finally:
+        await producer.stop()
+    (fact,) = (await api.get("/deployments/1/diagnosis")).json()["facts"]
+    assert fact == {"part": "pod", "text": "m: No node has 8 GPUs.", "healthy": False}
 
 
 async def test_a_diagnosis_a_glance_at_everything_and_the_installation_by_rest(api: AsyncClient, app: FastAPI):

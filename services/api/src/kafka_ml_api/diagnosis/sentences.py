@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -15,6 +15,10 @@ from kafka_ml_api.models.schemas import ModelView
 from kafka_ml_api.results.schemas import ResultView
 from kafka_ml_api.states import DeploymentState, InferenceState, ResultState, VersionState
 from kafka_ml_common.messages import Failure
+
+_QUIET = timedelta(minutes=5)
+_STALLED = timedelta(minutes=1)
+"""So long after the last message came, what still waits of it should have been predicted."""
 
 PartName = Literal["scheduler", "kafka", "pod", "stream", "model", "platform"]
 
@@ -66,6 +70,22 @@ class Topic:
     exists: bool | None
     partitions: int = 0
     messages: int = 0
+    quiet: timedelta | None = None
+    """For how long nothing has come, at least; asked only where nothing is predicted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a training of a deployment has failed, or isn't started."""
+
+    model_name: str
+    state: ResultState
+    failure: Failure
+
+    def fact(self) -> Fact:
+        """The trouble, as a fact."""
+        part: PartName = "model" if self.state is ResultState.FAILED else "pod"
+        return Fact(part=part, text=f"{self.model_name}: {self.failure.message}", healthy=False)
 
 
 def of_model(model: ModelView, platform: Platform) -> Diagnosis:
@@ -84,8 +104,9 @@ def of_model(model: ModelView, platform: Platform) -> Diagnosis:
     )
 
 
-def of_deployment(deployment: DeploymentView, platform: Platform) -> Diagnosis:
+def of_deployment(deployment: DeploymentView, platform: Platform, troubles: Sequence[Trouble] = ()) -> Diagnosis:
     """Why a deployment awaits, runs or has ended."""
+    told = [trouble.fact() for trouble in troubles]
     states = [result.state for result in deployment.results]
     ended = [state for state in states if state in (ResultState.FINISHED, ResultState.FAILED, ResultState.STOPPED)]
     since = deployment.ended_at or deployment.updated_at
@@ -109,13 +130,20 @@ def of_deployment(deployment: DeploymentView, platform: Platform) -> Diagnosis:
         running = sum(state is ResultState.RUNNING for state in states)
         waiting = sum(state is ResultState.PENDING for state in states)
         sentence = f"{running} of {len(states)} trainings run, {waiting} wait to be started, {len(ended)} have ended."
+        hindered = next((trouble for trouble in troubles if trouble.state is ResultState.PENDING), None)
+        facts = [*told, *platform.facts()]
+        if waiting and hindered is not None:
+            why = f"{sentence} {hindered.model_name} waits: {hindered.failure.message}"
+            return _said(
+                deployment, "ok" if running else hindered.failure.code, why, facts, None, deployment.updated_at
+            )
         code = "ok" if running or not platform.facts() else "waiting"
-        return _said(deployment, code, sentence, platform.facts(), None, deployment.updated_at)
+        return _said(deployment, code, sentence, facts, None, deployment.updated_at)
     counts = {state: states.count(state) for state in dict.fromkeys(states)}
     words = ", ".join(f"{number} {state}" for state, number in counts.items()) or "no results"
     code = "failed" if deployment.state is DeploymentState.FAILED else "ok"
     advice = "Each result says why it failed." if code == "failed" else None
-    return _said(deployment, code, f"It has ended: {words}.", [], advice, since)
+    return _said(deployment, code, f"It has ended: {words}.", told, advice, since)
 
 
 def of_result(result: ResultView, platform: Platform) -> Diagnosis:
@@ -181,16 +209,37 @@ def of_inference(inference: InferenceView, platform: Platform, topic: Topic) -> 
         return _said(inference, "no_topic", sentence, facts, advice, None)
     if topic.exists and inference.replicas_running > topic.partitions:
         sentence = (
-            f"Runs: {replicas}, but {inference.input_topic} has only {topic.partitions} partitions, so the others idle."
+            f"Runs: {replicas}, but {inference.input_topic} has only {_many(topic.partitions, 'partition')}, "
+            "so the others idle."
         )
         advice = "Add partitions to the topic, or scale down."
         return _said(inference, "more_replicas_than_partitions", sentence, facts, advice, None)
-    if inference.lag == 0 and inference.predicted == 0 and inference.dead_letters == 0:
-        advice = f"Send messages to {inference.input_topic}."
-        return _said(
-            inference, "no_input", f"Runs: {replicas}, and nothing has come yet.", facts, advice, inference.started_at
+    return _predicting(inference, topic, replicas, facts)
+
+
+def _predicting(inference: InferenceView, topic: Topic, replicas: str, facts: Sequence[Fact]) -> Diagnosis:
+    """Of an inference whose replicas run: whether anything comes, and what becomes of it."""
+    waits = (
+        "nothing waits"
+        if inference.lag == 0
+        else f"{_many(inference.lag, 'message')} {'waits' if inference.lag == 1 else 'wait'}"
+    )
+    quiet = topic.quiet or timedelta()
+    if inference.predicted == 0 and inference.dead_letters > 0:
+        sentence = (
+            f"Runs: {replicas}, but none of the {inference.dead_letters:,} messages that came could be predicted."
         )
-    waits = "nothing waits" if inference.lag == 0 else f"{inference.lag:,} messages wait"
+        advice = "The dead letters say why, and can be corrected and sent again."
+        return _said(inference, "all_refused", sentence, facts, advice, inference.started_at)
+    if inference.lag > 0 and inference.rate == 0 and quiet >= _STALLED:
+        sentence = f"Runs: {replicas}, but {waits} and none is being predicted."
+        return _said(inference, "stalled", sentence, facts, "See the logs of its replicas.", None)
+    if inference.lag == 0 and inference.predicted == 0:
+        sentence, since = f"Runs: {replicas}, and nothing has come yet.", inference.started_at
+        return _said(inference, "no_input", sentence, facts, f"Send messages to {inference.input_topic}.", since)
+    if inference.lag == 0 and quiet >= _QUIET:
+        sentence = f"Runs: {replicas}, but nothing has come to {inference.input_topic} for more than {_time(quiet)}."
+        return _said(inference, "no_input", sentence, facts, "See whether who sends is at work.", None)
     return _said(inference, "ok", f"Runs: {replicas}, {waits}.", facts, None, inference.started_at)
 
 
@@ -250,12 +299,29 @@ def _of_failure(failure: Failure | None) -> list[Fact]:
 
 def _of_topic(inference: InferenceView, topic: Topic) -> list[Fact]:
     name = inference.input_topic
+    refused: list[Fact] = []
+    if inference.dead_letters:
+        text = f"{_many(inference.dead_letters, 'message')} could not be predicted; they are among the dead letters."
+        refused.append(Fact(part="stream", text=text, healthy=False))
     if topic.exists is None:
-        return []
+        return refused
     if not topic.exists:
-        return [Fact(part="kafka", text=f"There is no topic {name}.", healthy=False)]
-    text = f"{name} has {topic.partitions} partitions and holds {topic.messages:,} messages."
-    return [Fact(part="kafka", text=text, healthy=True)]
+        return [*refused, Fact(part="kafka", text=f"There is no topic {name}.", healthy=False)]
+    text = f"{name} has {_many(topic.partitions, 'partition')} and holds {_many(topic.messages, 'message')}"
+    if topic.quiet:
+        text += f"; none has come for more than {_time(topic.quiet)}"
+    return [*refused, Fact(part="kafka", text=f"{text}.", healthy=True)]
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _time(length: timedelta) -> str:
+    for unit, name in ((timedelta(days=1), "day"), (timedelta(hours=1), "hour")):
+        if length >= unit:
+            return _many(length // unit, name)
+    return _many(length // timedelta(minutes=1), "minute")
 
 
 def _ordinal(number: int) -> str:
