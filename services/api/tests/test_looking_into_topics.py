@@ -1,6 +1,7 @@
 """Topics are looked into: by place and time, as text, JSON and samples; and what became of their messages."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -51,6 +52,7 @@ async def test_messages_are_found_by_place_and_time(api: AsyncClient, kafka: str
     assert await offsets(partition=0, offset=100) == []
     assert await offsets(limit=2, time="2026-01-01T12:00:00.005Z") == [5, 6]
     assert await offsets(time="2030-01-01T00:00:00Z") == []
+    assert await offsets(limit=1, time="0001-01-01T00:00:00Z") == [0]
     detail = (await api.get(f"/topics/{topic}")).json()
     assert detail == {"name": topic, "messages": 10, "partitions": [{"partition": 0, "start": 0, "end": 10}]}
 
@@ -79,6 +81,7 @@ async def test_a_message_is_text_json_bytes_and_a_sample(api: AsyncClient, app: 
         ("{topic}/messages?partition=7&offset=1", 404),
         ("{topic}/messages?partition=7", 404),
         ("{topic}/messages?datasource_id=99", 422),
+        ("{topic}/messages?time=2026-01-01T12:00:00", 422),  # of which zone?
         ("{topic}/messages?limit=1000", 422),
     ],
 )
@@ -86,6 +89,39 @@ async def test_what_can_not_be_looked_into(api: AsyncClient, kafka: str, topic: 
     answer = await api.get(f"/topics/{path.format(topic=topic)}")
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_the_newest_come_first_also_where_they_are_too_large_to_read_many(
+    api: AsyncClient, kafka: str, topic: str
+):
+    await send(kafka, topic, *[bytes(200_000)] * 100)
+    page = (await api.get(f"/topics/{topic}/messages", params={"limit": 60})).json()
+    shown = [message["offset"] for message in page["messages"]]
+    assert shown == list(range(99, 99 - len(shown), -1))
+    assert 20 < len(shown) < 60  # what fits into the memory of one reading
+    assert page["partitions"] == [{"partition": 0, "start": 0, "end": 100}]
+    before = {"limit": 60, "partition": 0, "before": shown[-1]}
+    rest = (await api.get(f"/topics/{topic}/messages", params=before)).json()
+    assert rest["messages"][0]["offset"] == shown[-1] - 1
+
+
+async def test_the_newest_of_all_partitions_come_first_however_unevenly_they_are_filled(
+    api: AsyncClient, kafka: str, topics: Callable[..., str]
+):
+    name = topics(partitions=3)
+    noon = int(datetime(2026, 1, 1, 12, tzinfo=UTC).timestamp() * 1000)
+    producer = AIOKafkaProducer(bootstrap_servers=kafka)
+    await producer.start()
+    try:
+        for number in range(300):  # the last 280 are all in one partition
+            partition = number % 3 if number < 20 else 1
+            await producer.send(name, b"x", partition=partition, timestamp_ms=noon + number)
+    finally:
+        await producer.stop()
+    page = (await api.get(f"/topics/{name}/messages", params={"limit": 200})).json()
+    times = [datetime.fromisoformat(message["time"]).timestamp() * 1000 - noon for message in page["messages"]]
+    assert times == list(range(299, 99, -1))
+    assert {message["partition"] for message in page["messages"]} == {1}
 
 
 def test_bytes_are_text_only_where_all_of_it_can_be_read():

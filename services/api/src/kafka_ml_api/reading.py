@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,16 +20,15 @@ from aiokafka.cluster import ClusterMetadata
 from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 
+from kafka_ml_api.looking_back import POLL_MS, Budget, read_back
 from kafka_ml_common.errors import NotFoundError, UnavailableError
 from kafka_ml_common.settings import KafkaSettings
 from kafka_ml_common.streams import StreamRange
 
 _SECONDS = 5.0
-_POLL_MS = 100
 _FETCH_BYTES = 1 << 20
 _MAX_BYTES = 8 << 20
 _AT_ONCE = 8
-_FIRST_WINDOW = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +38,25 @@ class Retained:
     partition: int
     start: int
     end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Messages of a topic.
+
+    Attributes:
+        kept: what each partition of the topic holds.
+        before: where to go on to look back, by partition.
+    """
+
+    records: list[ConsumerRecord]
+    kept: list[Retained]
+    before: dict[int, int]
+
+    @property
+    def more(self) -> bool:
+        """Whether there are offsets before those that were looked at."""
+        return any(self.before.get(part.partition, part.start) > part.start for part in self.kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +105,22 @@ class TopicReader:
         async with self._consumer() as consumer:
             return await self._retained(consumer, name)
 
-    async def committed(self, group: str, name: str) -> dict[int, int]:
-        """The offsets that a consumer group has committed, by partition; those without one are left out."""
+    async def committed(self, groups: Sequence[str], name: str) -> dict[str, dict[int, int]]:
+        """The offsets of a topic that consumer groups have committed, by partition; those without one are left out."""
         async with self._session():
             admin = AIOKafkaAdminClient(**self._settings.aiokafka(), request_timeout_ms=int(_SECONDS * 1000))
             try:
                 await admin.start()
-                offsets = await admin.list_consumer_group_offsets(group)
+                offsets = {group: await admin.list_consumer_group_offsets(group) for group in groups}
             finally:
                 await admin.close()
         return {
-            part.partition: found.offset for part, found in offsets.items() if part.topic == name and found.offset >= 0
+            group: {
+                part.partition: stand.offset
+                for part, stand in found.items()
+                if part.topic == name and stand.offset >= 0
+            }
+            for group, found in offsets.items()
         }
 
     async def at_time(self, name: str, times: Sequence[datetime]) -> list[dict[int, int]]:
@@ -107,49 +130,72 @@ class TopicReader:
             partitions = [TopicPartition(name, part.partition) for part in kept]
             found = []
             for time_ in times:
-                wanted = dict.fromkeys(partitions, int(time_.timestamp() * 1000))
+                wanted = dict.fromkeys(partitions, max(0, int(time_.timestamp() * 1000)))
                 answers = await consumer.offsets_for_times(wanted)
                 after = {part.partition: answer.offset for part, answer in answers.items() if answer is not None}
                 found.append({part.partition: after.get(part.partition, part.end) for part in kept})
             return found
 
-    async def following(self, name: str, starts: Mapping[int, int], limit: int) -> list[ConsumerRecord]:
+    async def following(self, name: str, starts: Mapping[int, int], limit: int) -> Look:
         """The messages that follow on some offsets, by partition, in the order of their times.
 
         Raises:
             NotFoundError: there is no such topic, or partition.
         """
         async with self._consumer() as consumer:
-            kept = {part.partition: part for part in await self._retained(consumer, name)}
-            if missing := sorted(set(starts) - set(kept)):
-                raise NotFoundError(f"Topic {name} has no partition {missing[0]}.")
-            budget, found = _Budget(), list[ConsumerRecord]()
-            for number, start in starts.items():
+            kept = await self._retained(consumer, name)
+            ranges = {part.partition: part for part in kept}
+            _check(name, starts, ranges)
+            wanted = {number: start for number, start in starts.items() if start < ranges[number].end}
+            found = list[ConsumerRecord]()
+            until = time.monotonic() + _SECONDS
+            for number, start in wanted.items():
+                # Each has its share, so that one with large messages does not hide the others.
+                budget = Budget(until - time.monotonic(), _MAX_BYTES // len(wanted))
                 part = TopicPartition(name, number)
-                if start < kept[number].end and not budget.spent:
-                    consumer.assign([part])
-                    consumer.seek(part, max(start, kept[number].start))
-                    found += await _read(consumer, {part: kept[number].end}, budget, limit)
+                consumer.assign([part])
+                consumer.seek(part, max(start, ranges[number].start))
+                found += await _read(consumer, {part: ranges[number].end}, budget, limit)
             found.sort(key=lambda record: (record.timestamp, record.offset))
-            return found[:limit]
+            return Look(found[:limit], kept, {})
 
-    async def preceding(self, name: str, ends: Mapping[int, int], limit: int) -> list[ConsumerRecord]:
-        """The last committed messages before some offsets, the newest first.
+    async def preceding(
+        self,
+        name: str,
+        limit: int,
+        ends: Mapping[int, int] | None = None,
+        only: int | None = None,
+        matches: Callable[[ConsumerRecord], bool] = lambda _: True,
+    ) -> Look:
+        """The last committed messages that match, the newest first; looks back only so far as time and memory allow.
 
         Args:
-            ends: offset by partition up to which, and without which, is read; the topic's end where it is not named.
+            ends: offset by partition up to which, and without which, is read; the partition's end where it is not named.
+            only: the one partition to look at.
 
         Raises:
-            NotFoundError: there is no such topic.
+            NotFoundError: there is no such topic, or partition.
         """
         async with self._consumer() as consumer:
             kept = await self._retained(consumer, name)
-            starts = {TopicPartition(name, part.partition): part.start for part in kept}
+            _check(name, () if only is None else (only,), {part.partition for part in kept})
+            looked_at = [part for part in kept if only in (None, part.partition)]
+            starts = {TopicPartition(name, part.partition): part.start for part in looked_at}
             stops = {
-                TopicPartition(name, part.partition): max(part.start, min(ends.get(part.partition, part.end), part.end))
-                for part in kept
+                TopicPartition(name, part.partition): max(
+                    part.start, min((ends or {}).get(part.partition, part.end), part.end)
+                )
+                for part in looked_at
             }
-            return await _read_back(consumer, starts, stops, limit, lambda _: True)
+            budget = Budget(_SECONDS, _MAX_BYTES)
+            records, before = await read_back(consumer, starts, stops, limit, matches, budget)
+            return Look(records, kept, {part.partition: offset for part, offset in before.items()})
+
+    async def last(
+        self, name: str, limit: int, matches: Callable[[ConsumerRecord], bool] = lambda _: True
+    ) -> list[ConsumerRecord]:
+        """The last committed messages of a topic that match, the newest first, as `preceding` finds them."""
+        return (await self.preceding(name, limit, matches=matches)).records
 
     async def first(self, ranges: Iterable[StreamRange], limit: int) -> tuple[list[ConsumerRecord], int]:
         """The first messages of some ranges, in their order.
@@ -169,7 +215,7 @@ class TopicReader:
                     raise NotFoundError(f"{piece.topic}:{piece.partition} is no longer in Kafka.")
             starts = await consumer.beginning_offsets(partitions) if partitions else {}
             ends = await consumer.end_offsets(partitions) if partitions else {}
-            missing, budget = 0, _Budget()
+            missing, budget = 0, Budget(_SECONDS, _MAX_BYTES)
             found: list[ConsumerRecord] = []
             for piece, partition in zip(wanted, partitions, strict=True):
                 start = min(max(piece.start, starts[partition]), piece.end)
@@ -181,20 +227,6 @@ class TopicReader:
                         consumer, {partition: min(piece.end, ends[partition])}, budget, limit - len(found)
                     )
             return found, missing
-
-    async def last(
-        self, topic: str, limit: int, matches: Callable[[ConsumerRecord], bool] = lambda _: True
-    ) -> list[ConsumerRecord]:
-        """The last committed messages of a topic that match, the newest first; looks back only so far as time and memory allow.
-
-        Raises:
-            NotFoundError: there is no such topic.
-        """
-        async with self._consumer() as consumer:
-            kept = await self._retained(consumer, topic)
-            starts = {TopicPartition(topic, part.partition): part.start for part in kept}
-            ends = {TopicPartition(topic, part.partition): part.end for part in kept}
-            return await _read_back(consumer, starts, ends, limit, matches)
 
     async def _retained(self, consumer: AIOKafkaConsumer, name: str) -> list[Retained]:
         partitions = (await self._partitions([name])).get(name)
@@ -249,48 +281,14 @@ class TopicReader:
         return {name: [TopicPartition(name, n) for n in sorted(numbers)] for name, numbers in found.items() if numbers}
 
 
-class _Budget:
-    """What one reading may take: seconds and bytes."""
-
-    def __init__(self) -> None:
-        self._until = time.monotonic() + _SECONDS
-        self._bytes = _MAX_BYTES
-
-    @property
-    def spent(self) -> bool:
-        return self._bytes <= 0 or time.monotonic() > self._until
-
-    def take(self, record: ConsumerRecord) -> None:
-        self._bytes -= len(record.value or b"") + len(record.key or b"")
-
-
-async def _read_back(
-    consumer: AIOKafkaConsumer,
-    starts: Mapping[TopicPartition, int],
-    ends: Mapping[TopicPartition, int],
-    limit: int,
-    matches: Callable[[ConsumerRecord], bool],
-) -> list[ConsumerRecord]:
-    """The last messages before `ends` that match, the newest first."""
-    consumer.assign(list(ends))
-    budget, window = _Budget(), max(_FIRST_WINDOW, 2 * limit)
-    found: list[ConsumerRecord] = []
-    # Markers of transactions and messages of others take up offsets, too, so how far to look back is found out by trying.
-    while True:
-        positions = {part: max(starts[part], ends[part] - window) for part in ends}
-        for part, position in positions.items():
-            consumer.seek(part, position)
-        read = await _read(consumer, ends, budget, None)
-        found = [record for record in read if matches(record)] or found
-        if len(found) >= limit or budget.spent or positions == starts:
-            break
-        window *= 8
-    found.sort(key=lambda record: (record.timestamp, record.offset), reverse=True)
-    return found[:limit]
+def _check(name: str, wanted: Iterable[int], present: Container[int]) -> None:
+    for number in sorted(wanted):
+        if number not in present:
+            raise NotFoundError(f"Topic {name} has no partition {number}.")
 
 
 async def _read(
-    consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int], budget: _Budget, limit: int | None
+    consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int], budget: Budget, limit: int | None
 ) -> list[ConsumerRecord]:
     """Messages from the consumer's positions up to `ends`, which committed offsets have reached; fewer when the budget is spent.
 
@@ -301,7 +299,7 @@ async def _read(
         before_end = [part for part, end in ends.items() if await consumer.position(part) < end]
         if not before_end:
             break
-        batches = await consumer.getmany(*before_end, timeout_ms=_POLL_MS, max_records=limit)
+        batches = await consumer.getmany(*before_end, timeout_ms=POLL_MS, max_records=limit)
         for part, records in batches.items():
             for record in records:
                 if record.offset < ends[part]:

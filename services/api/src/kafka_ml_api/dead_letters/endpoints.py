@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 import orjson
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.structs import ConsumerRecord
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -26,9 +27,11 @@ from kafka_ml_api.dead_letters.letters import (
     own_headers,
 )
 from kafka_ml_api.idempotency import Writes
+from kafka_ml_api.inferences import service as inferences
+from kafka_ml_api.inferences.schemas import InferenceView
 from kafka_ml_api.pagination import Page
 from kafka_ml_api.parameters import Db
-from kafka_ml_api.previews import headers_of
+from kafka_ml_api.previews import headers_of, samples_of
 from kafka_ml_api.problems import WRITE_STATUSES, documented
 from kafka_ml_api.reading import TopicReader
 from kafka_ml_api.settings import ApiSettings
@@ -40,7 +43,7 @@ from kafka_ml_common.messages import DeadLetterResent
 router = APIRouter(prefix="/dead-letters", tags=["dead letters"])
 
 _SECONDS = 10
-_LOOK_AT = 500
+_MAX_REQUEST_BYTES = 4 << 20  # more than a body of the API has; what is too much, the broker knows
 
 Partition = Annotated[int, Path(ge=0, le=2**31 - 1, description="of the dead letter")]
 Offset = Annotated[int, Path(ge=0, le=2**63 - 1, description="of the dead letter")]
@@ -63,16 +66,13 @@ async def list_dead_letters(
 ) -> Page[DeadLetterView]:
     """List messages that could not be processed, the newest first. A page may be short of what fits, and still another follow."""
     reader: TopicReader = request.app.state.reader
-    before = _decode(query.cursor)
-    read = await reader.preceding(topics.DEAD_LETTERS, before, _LOOK_AT)
-    found = [record for record in read if _fits(record, query)][: query.limit]
-    whole = len(found) == query.limit
-    seen = read[: read.index(found[-1]) + 1] if whole else read
+    look = await reader.preceding(
+        topics.DEAD_LETTERS, query.limit, _decode(query.cursor), matches=lambda record: _fits(record, query)
+    )
     async with db.transaction() as session:
-        resent = await _counted(session, found)
-    items = [letter_of(record, resent.get(_name(record), 0)) for record in found]
-    more = len(seen) < len(read) or len(read) == _LOOK_AT
-    return Page(items=items, next_cursor=_encode(before, seen) if more else None)
+        resent = await _counted(session, look.records)
+    items = [letter_of(record, resent.get(_name(record), 0)) for record in look.records]
+    return Page(items=items, next_cursor=_encode(look.before) if look.more else None)
 
 
 @router.get("/{partition}/{offset}", summary="Get a dead letter", responses=documented(404))
@@ -81,7 +81,12 @@ async def get_dead_letter(partition: Partition, offset: Offset, db: Db, request:
     record = await _find(request, partition, offset)
     async with db.transaction() as session:
         resent = await _counted(session, [record])
-    return letter_of(record, resent.get(_name(record), 0))
+        inference = await _inference(session, record)
+    letter = letter_of(record, resent.get(_name(record), 0))
+    if inference is not None and not letter.cut:
+        found = await asyncio.to_thread(samples_of, [record], inference.input_format, inference.input_config)
+        letter.attempt = found[0]
+    return letter
 
 
 @router.post(
@@ -125,11 +130,19 @@ async def _send(request: Request, record: ConsumerRecord, key: bytes | None, val
         raise ConflictError(f"Topic {origin.topic} has no partition {origin.partition} any more.")
     headers = [*own_headers(record), (RESENT_HEADER, f"{record.partition}:{record.offset}".encode())]
     producer = AIOKafkaProducer(
-        **settings.kafka.aiokafka(), enable_idempotence=True, request_timeout_ms=_SECONDS * 1000
+        **settings.kafka.aiokafka(),
+        enable_idempotence=True,
+        request_timeout_ms=_SECONDS * 1000,
+        max_request_size=_MAX_REQUEST_BYTES,
     )
     try:
         await producer.start()
         sent = await producer.send_and_wait(origin.topic, value, key=key, partition=origin.partition, headers=headers)
+    except MessageSizeTooLargeError as error:
+        raise ConflictError(
+            f"Topic {origin.topic} takes no message of {len(value or b'') + len(key or b'')} bytes.",
+            advice="Send a smaller one, or raise the topic's max.message.bytes.",
+        ) from error
     except (KafkaError, OSError) as error:
         raise UnavailableError(f"Kafka does not take the message: {error}.", advice="Try again in a moment.") from error
     finally:
@@ -137,9 +150,20 @@ async def _send(request: Request, record: ConsumerRecord, key: bytes | None, val
     return Resent(topic=sent.topic, partition=sent.partition, offset=sent.offset)
 
 
+async def _inference(session: AsyncSession, record: ConsumerRecord) -> InferenceView | None:
+    """The inference that could not process it, if it was one and is still there."""
+    number = headers_of(record).get("kafka-ml-inference", "")
+    if not (number.isascii() and number.isdigit() and 0 < int(number) < 2**31):
+        return None
+    try:
+        return await inferences.get(session, int(number))
+    except NotFoundError:
+        return None
+
+
 async def _find(request: Request, partition: int, offset: int) -> ConsumerRecord:
     reader: TopicReader = request.app.state.reader
-    found = await reader.following(topics.DEAD_LETTERS, {partition: offset}, 1)
+    found = (await reader.following(topics.DEAD_LETTERS, {partition: offset}, 1)).records
     if not found or found[0].offset != offset:
         raise NotFoundError(f"There is no dead letter {partition}:{offset}, or no longer one.")
     return found[0]
@@ -166,11 +190,8 @@ def _fits(record: ConsumerRecord, query: DeadLetterQuery) -> bool:
     return query.service is None or query.service.lower() in headers.get("kafka-ml-source", "").lower()
 
 
-def _encode(before: dict[int, int], seen: list[ConsumerRecord]) -> str:
-    after = dict(before)
-    for record in seen:
-        after[record.partition] = min(record.offset, after.get(record.partition, record.offset))
-    return orjson.dumps(sorted(after.items())).decode()
+def _encode(before: dict[int, int]) -> str:
+    return orjson.dumps(sorted(before.items())).decode()
 
 
 def _decode(cursor: str | None) -> dict[int, int]:

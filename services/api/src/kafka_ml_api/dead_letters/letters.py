@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from datetime import datetime
 from typing import Any
 
 from aiokafka.structs import ConsumerRecord
 from pydantic import BaseModel, ConfigDict, Field
 
-from kafka_ml_api.previews import headers_of, time_of
+from kafka_ml_api.previews import Sample, headers_of, time_of
 from kafka_ml_api.topics.messages import Header, base64_of, document_of, text_of
 from kafka_ml_common import topics
 from kafka_ml_common.errors import ConflictError, InvalidError
@@ -24,6 +25,7 @@ _ADDED = frozenset(
     }
 )
 """Headers that say why a message is a dead letter, and are not its own."""
+_NUMBER = re.compile(r"[0-9]{1,19}")
 _LONGEST_BASE64 = 2 << 20
 _OURS_THAT_TAKE_MESSAGES = frozenset({topics.COMMANDS, topics.CONTROL})
 
@@ -55,6 +57,10 @@ class DeadLetterView(BaseModel):
     cut: bool = Field(description="whether value, key or headers are not all there")
     headers: list[Header] = Field(description="the message's own")
     resent: int = Field(0, description="how often it was sent again")
+    attempt: Sample | None = Field(
+        None,
+        description="decoded as its inference decodes messages, or why it can't be; only where one whole letter is asked for",
+    )
 
 
 class Resend(BaseModel):
@@ -92,7 +98,7 @@ def letter_of(record: ConsumerRecord, resent: int) -> DeadLetterView:
         value=text_of(value),
         value_base64=base64_of(value),
         document=document_of(value),
-        size=int(value_cut) if value_cut is not None and value_cut.isdigit() else len(value or b""),
+        size=int(value_cut) if _NUMBER.fullmatch(value_cut or "") and value_cut else len(value or b""),
         cut=value_cut is not None or key_cut is not None or "kafka-ml-headers-left-out" in headers,
         headers=[Header(name=name, value=text_of(content)) for name, content in own_headers(record)],
         resent=resent,
@@ -103,14 +109,14 @@ def origin_of(position: str) -> Origin | None:
     """Where `topic:partition:offset` is; None where the text says nothing of that kind."""
     topic, _, rest = position.partition(":")
     partition, _, offset = rest.partition(":")
-    if not (topic and partition.isdigit() and offset.isdigit()):
+    if not (topic and _NUMBER.fullmatch(partition) and _NUMBER.fullmatch(offset)):
         return None
     return Origin(topic=topic, partition=int(partition), offset=int(offset))
 
 
 def own_headers(record: ConsumerRecord) -> list[tuple[str, bytes | None]]:
-    """The headers that the message had before it became a dead letter."""
-    return [(name, value) for name, value in record.headers if name not in _ADDED]
+    """The headers that the message had before it became a dead letter, as it was first sent."""
+    return [(name, value) for name, value in record.headers if name not in _ADDED and name != RESENT_HEADER]
 
 
 def may_be_sent_to(topic: str) -> bool:

@@ -1,6 +1,7 @@
 """REST endpoints of topics: what there is, what is in it, and what became of it."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
@@ -10,7 +11,7 @@ from kafka_ml_api.inferences import service as inferences
 from kafka_ml_api.pagination import Page
 from kafka_ml_api.parameters import Db
 from kafka_ml_api.problems import documented
-from kafka_ml_api.reading import TopicReader
+from kafka_ml_api.reading import Retained, TopicReader
 from kafka_ml_api.topics.messages import shown
 from kafka_ml_api.topics.ribbon import Ribbon, ribbon_of
 from kafka_ml_api.topics.schemas import (
@@ -49,8 +50,8 @@ async def get_topic(name: Name, request: Request) -> TopicDetail:
     """Get what each partition of a topic holds."""
     reader: TopicReader = request.app.state.reader
     kept = await reader.retained(_users(name))
-    partitions = [PartitionView(partition=part.partition, start=part.start, end=part.end) for part in kept]
-    return TopicDetail(name=name, messages=sum(part.end - part.start for part in kept), partitions=partitions)
+    messages = sum(part.end - part.start for part in kept)
+    return TopicDetail(name=name, messages=messages, partitions=_partitions(kept))
 
 
 @router.get("/{name}/messages", summary="Look into a topic", responses=documented(404))
@@ -64,21 +65,14 @@ async def list_topic_messages(
     if query.time is not None:
         starts = (await reader.at_time(_users(name), [query.time]))[0]
         only = starts if query.partition is None else {query.partition: starts.get(query.partition, 0)}
-        records = await reader.following(name, only, query.limit)
+        look = await reader.following(name, only, query.limit)
     elif query.partition is not None and query.offset is not None:
-        records = await reader.following(_users(name), {query.partition: query.offset}, query.limit)
+        look = await reader.following(_users(name), {query.partition: query.offset}, query.limit)
     else:
-        ends = {}
-        if query.partition is not None:
-            kept = await reader.retained(_users(name))
-            if query.partition not in {part.partition for part in kept}:
-                raise NotFoundError(f"Topic {name} has no partition {query.partition}.")
-            # Of the others nothing is wanted: their end is their start.
-            ends = {part.partition: part.start for part in kept if part.partition != query.partition}
-            ends |= {query.partition: query.before} if query.before is not None else {}
-        records = await reader.preceding(_users(name), ends, query.limit)
-    messages = await asyncio.to_thread(shown, records, input_format, config)
-    return TopicMessages(topic=name, newest_first=not forwards, messages=messages)
+        ends = {query.partition: query.before} if query.partition is not None and query.before is not None else {}
+        look = await reader.preceding(_users(name), query.limit, ends, query.partition)
+    messages = await asyncio.to_thread(shown, look.records, input_format, config)
+    return TopicMessages(topic=name, newest_first=not forwards, partitions=_partitions(look.kept), messages=messages)
 
 
 @router.get("/{name}/ribbon", summary="See what became of a topic's messages", responses=documented(404))
@@ -99,6 +93,10 @@ async def _format(query: MessagesQuery, db: Db) -> tuple[InputFormat | None, dic
     except NotFoundError as error:
         raise InvalidError(error.message) from error
     return None, {}
+
+
+def _partitions(kept: Sequence[Retained]) -> list[PartitionView]:
+    return [PartitionView(partition=part.partition, start=part.start, end=part.end) for part in kept]
 
 
 def _users(name: str) -> str:

@@ -6,7 +6,7 @@ model changed; what retention took away.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -99,7 +99,9 @@ async def ribbon_of(topic: str, database: Database, reader: TopicReader) -> Ribb
         sources = await _sources(session, topic)
         readers = await _inferences(session, topic)
         ready = await _ready_events(session, [inference.id for inference in readers])
-    stands = [stand for inference in readers for stand in await _stands(inference, kept, reader)]
+    groups = {inference.id: f"kafka-ml-inference-{inference.id}" for inference in readers}
+    committed = await reader.committed(list(groups.values()), topic) if groups else {}
+    stands = [stand for one in readers for stand in _stands(one, kept, committed[groups[one.id]])]
     places = await reader.at_time(topic, [time for time, _, _ in ready]) if ready else []
     changes = [
         ModelChange(
@@ -217,17 +219,14 @@ async def _ready_events(session: AsyncSession, ids: Sequence[int]) -> list[tuple
     return [(time, event, names.get(event.result_id, "a deleted model")) for time, event in first.values()]
 
 
-async def _stands(inference: InferenceView, kept: Sequence[Retained], reader: TopicReader) -> list[Stand]:
-    committed = await reader.committed(f"kafka-ml-inference-{inference.id}", inference.input_topic)
-    return [
-        Stand(
-            inference_id=inference.id,
-            model_name=inference.model_name,
-            state=inference.state,
-            partition=part.partition,
-            position=committed[part.partition],
-            lag=max(0, part.end - committed[part.partition]),
-        )
-        for part in kept
-        if part.partition in committed
-    ]
+def _stands(inference: InferenceView, kept: Sequence[Retained], committed: Mapping[int, int]) -> Iterator[Stand]:
+    for part in kept:
+        if (position := committed.get(part.partition)) is not None:
+            yield Stand(
+                inference_id=inference.id,
+                model_name=inference.model_name,
+                state=inference.state,
+                partition=part.partition,
+                position=position,
+                lag=max(0, part.end - position),
+            )

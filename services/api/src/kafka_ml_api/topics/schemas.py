@@ -1,9 +1,8 @@
 """How topics are shown."""
 
-from datetime import datetime
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from kafka_ml_api.pagination import RowId
 from kafka_ml_api.topics.messages import TopicMessage
@@ -52,7 +51,7 @@ class MessagesQuery(BaseModel):
     partition: int | None = Field(None, ge=0, le=2**31 - 1, description="only of this one")
     offset: int | None = Field(None, ge=0, le=2**63 - 1, description="from this one on; with `partition`")
     before: int | None = Field(None, ge=0, le=2**63 - 1, description="the last ones before this one; with `partition`")
-    time: datetime | None = Field(None, description="from this time on")
+    time: AwareDatetime | None = Field(None, description="from this time on")
     datasource_id: RowId | None = Field(None, description="decode them as messages of this data source, too")
     inference_id: RowId | None = Field(None, description="decode them as input of this inference, too")
 
@@ -71,4 +70,5 @@ class TopicMessages(BaseModel):
 
     topic: str
     newest_first: bool
+    partitions: list[PartitionView] = Field(description="what is retained")
     messages: list[TopicMessage]
