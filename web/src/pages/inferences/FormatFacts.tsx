@@ -30,7 +30,7 @@ function Value({ value }: { value: unknown }) {
   const isNested = typeof value === "object" || (typeof value === "string" && /^[[{]/.test(value));
   if (!isNested) return <>{String(value)}</>;
   return (
-    <Code block mah={220} style={{ overflow: "auto" }}>
+    <Code block tabIndex={0} mah={220} style={{ overflow: "auto" }}>
       {typeof value === "string" ? value : JSON.stringify(value, null, 2)}
     </Code>
   );

@@ -1,3 +1,4 @@
+import { memo, useMemo } from "react";
 import { seriesColour } from "@/app/theme";
 import { type Line, LineChart } from "@/components/chart";
 import { compact, milliseconds, rate } from "@/components/formats";
@@ -12,7 +13,7 @@ function lineOf(
   id: string,
   label: string,
   colour: string,
-  valueOf: (moment: Moment) => number | null,
+  measure: (moment: Moment) => number | null,
   dashed = false,
 ): Line {
   const x: number[] = [];
@@ -24,39 +25,36 @@ function lineOf(
       y.push(null);
     }
     x.push(moment.time);
-    y.push(valueOf(moment));
+    y.push(measure(moment));
   }
   return { id, label, colour, dashed, x, y };
 }
 
-/** How fast, how late and how far behind an inference was in the last minutes. */
-export function CourseCharts({ moments }: { moments: readonly Moment[] }) {
+/** How fast, how late and how far behind an inference was in the last minutes; drawn anew only when there is a new moment. */
+export const CourseCharts = memo(function CourseCharts({ moments }: { moments: readonly Moment[] }) {
+  const [speed, latencies, lags] = useMemo(
+    () => [
+      [lineOf(moments, "rate", "Rate", seriesColour(0), (moment) => moment.rate)],
+      [
+        lineOf(moments, "p50", "p50", seriesColour(2), (moment) => moment.p50),
+        lineOf(moments, "p99", "p99", seriesColour(1), (moment) => moment.p99, true),
+      ],
+      [lineOf(moments, "lag", "Lag", seriesColour(3), (moment) => moment.lag)],
+    ],
+    [moments],
+  );
   const common = { xKind: "time", height: 160, sync: "inference" } as const;
   return (
     <div className={classes.charts}>
-      <LineChart
-        {...common}
-        label="Rate"
-        lines={[lineOf(moments, "rate", "Rate", seriesColour(0), (moment) => moment.rate)]}
-        format={rate}
-      />
+      <LineChart {...common} label="Rate" lines={speed ?? []} format={rate} />
       <LineChart
         {...common}
         label="Latency"
-        lines={[
-          lineOf(moments, "p50", "p50", seriesColour(2), (moment) => moment.p50),
-          lineOf(moments, "p99", "p99", seriesColour(1), (moment) => moment.p99, true),
-        ]}
+        lines={latencies ?? []}
         format={milliseconds}
         title="Latency: p50, p99 (dashed)"
       />
-      <LineChart
-        {...common}
-        label="Lag"
-        lines={[lineOf(moments, "lag", "Lag", seriesColour(3), (moment) => moment.lag)]}
-        format={compact}
-        title="Lag: messages that wait"
-      />
+      <LineChart {...common} label="Lag" lines={lags ?? []} format={compact} title="Lag: messages that wait" />
     </div>
   );
-}
+});

@@ -1,4 +1,4 @@
-import { Button, Group, Text, UnstyledButton } from "@mantine/core";
+import { Button, Group, Text } from "@mantine/core";
 import { IconArrowUp, IconCheck, IconPlayerPause, IconPlayerPlay, IconX } from "@tabler/icons-react";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useRef, useState } from "react";
@@ -29,8 +29,7 @@ export function PredictionList({ snapshot, inferenceId }: { snapshot: Snapshot; 
     count: rows.length,
     getScrollElement: () => frame.current,
     estimateSize: () => ROW_HEIGHT,
-    overscan: 8,
-    getItemKey: (index) => rows[rows.length - 1 - index]?.number ?? index,
+    overscan: 3,
   });
   const toTop = () => {
     setFrozen(null);
@@ -69,6 +68,7 @@ export function PredictionList({ snapshot, inferenceId }: { snapshot: Snapshot; 
           onScroll={(event) => setBelow(event.currentTarget.scrollTop > 4)}
         >
           <ul className={classes.inner} style={{ height: virtualizer.getTotalSize() }}>
+            {/* The rows' places are their keys: what comes is written into them, and nothing is made anew. */}
             {virtualizer.getVirtualItems().map((item) => {
               const row = rows[rows.length - 1 - item.index];
               return (
@@ -102,7 +102,7 @@ interface PredictionRowProps {
 function PredictionRow({ row: { prediction }, binary, isChosen, onChoose }: PredictionRowProps) {
   const reading = readingOf(prediction, binary);
   return (
-    <UnstyledButton className={classes.button} aria-pressed={isChosen} onClick={onChoose}>
+    <button type="button" className={classes.button} aria-pressed={isChosen} onClick={onChoose}>
       <Said reading={reading} values={prediction.values} />
       <Verdict reading={reading} />
       <span className={`${classes.end} ${classes.wide}`} title={prediction.key ?? undefined}>
@@ -112,7 +112,7 @@ function PredictionRow({ row: { prediction }, binary, isChosen, onChoose }: Pred
         {prediction.partition}:{count(prediction.offset)}
       </span>
       <span className={`${classes.end} ${classes.wide}`}>{prediction.time === null ? "" : clock(prediction.time)}</span>
-    </UnstyledButton>
+    </button>
   );
 }
 

@@ -5,12 +5,12 @@ import { EMPTY, Predictions, type Snapshot } from "./store";
 
 export type Following = "connecting" | "following" | "lost";
 
-const DRAW_MS = 250;
+const DRAW_MS = 300;
 const SILENT_MS = 8000;
 const RETRY_MS = [1000, 2000, 4000, 8000];
 const BEFORE = 50;
 
-/** What an inference predicts, as it does; drawn anew at most four times a second, and not while nobody looks. */
+/** What an inference predicts, as it does; drawn anew some three times a second, and not while nobody looks. */
 export function usePredictions(id: number): { snapshot: Snapshot; state: Following } {
   const [snapshot, setSnapshot] = useState<Snapshot>(EMPTY);
   const [state, setState] = useState<Following>("connecting");
