@@ -43,7 +43,9 @@ function Printed({ label, text }: { label: string; text: string | null | undefin
         {label}
       </Text>
       <Spoiler maxHeight={180} showLabel="Show all" hideLabel="Show less">
-        <Code block>{text}</Code>
+        <Code block tabIndex={0} aria-label={label}>
+          {text}
+        </Code>
       </Spoiler>
     </Stack>
   );

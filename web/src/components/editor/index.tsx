@@ -13,7 +13,11 @@ const LazyMerge = lazy(async () => ({ default: (await import("./CodeMerge")).Cod
 /** Python code to write or to read, with the lines that are wrong marked. */
 export function CodeEditor(props: CodeEditorProps) {
   return (
-    <Suspense fallback={<Skeleton height={props.height ?? 420} radius={0} aria-label="Loading the editor" />}>
+    <Suspense
+      fallback={
+        <Skeleton height={props.height ?? 420} radius={0} role="status" aria-label="Loading the editor" aria-busy />
+      }
+    >
       <LazyEditor {...props} />
     </Suspense>
   );
