@@ -209,8 +209,8 @@ async def test_an_inference_whose_input_is_quiet_or_gone_by_rest(api: AsyncClien
         assert (await api.get("/inferences/1/diagnosis")).json()["code"] == "ok"
     finally:
         await producer.stop()
-    (fact,) = (await api.get("/deployments/1/diagnosis")).json()["facts"]
-    assert fact == {"part": "pod", "text": "m: No node has 8 GPUs.", "healthy": False}
+    why = {"part": "pod", "text": "m: No node has 8 GPUs.", "healthy": False}
+    assert why in (await api.get("/deployments/1/diagnosis")).json()["facts"]
 
 
 async def test_a_diagnosis_a_glance_at_everything_and_the_installation_by_rest(api: AsyncClient, app: FastAPI):

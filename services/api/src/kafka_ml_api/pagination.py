@@ -91,7 +91,7 @@ async def read_page(
     return Page(items=items, next_cursor=cursor)
 
 
-def contains(column: InstrumentedAttribute[str], part: str) -> ColumnElement[bool]:
+def contains(column: ColumnElement[str] | InstrumentedAttribute[str], part: str) -> ColumnElement[bool]:
     """Whether a column has `part` somewhere, in any case."""
     return column.icontains(part.replace("\x00", ""), autoescape=True)
 

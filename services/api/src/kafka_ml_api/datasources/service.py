@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from kafka_ml_api import outbox
 from kafka_ml_api.datasources.schemas import DatasourceQuery, DatasourceView, Reuse
-from kafka_ml_api.pagination import AnyRow, Columns, Page, read_page
+from kafka_ml_api.pagination import AnyRow, Columns, Page, contains, read_page
 from kafka_ml_api.states import DeploymentState
 from kafka_ml_api.tables import Datasource, Deployment
 from kafka_ml_common import topics
@@ -33,7 +33,7 @@ async def list_page(session: AsyncSession, query: DatasourceQuery) -> Page[Datas
         statement = statement.where(Datasource.stream["input_format"].astext == query.input_format.value)
     if query.text:
         parts = (Datasource.stream[name].astext for name in ("description", "topic"))
-        statement = statement.where(or_(*(part.icontains(query.text, autoescape=True) for part in parts)))
+        statement = statement.where(or_(*(contains(part, query.text) for part in parts)))
     return await read_page(session, statement, query, Columns(Datasource.id), _row_view)
 
 
