@@ -24,6 +24,7 @@ export function ClassesOverTime({ seconds }: { seconds: readonly Second[] }) {
           role="img"
           aria-label="Predictions of each class, second by second; the list beside it has the shares"
         />
+        {bands.length === 0 && <div className={classes.idle}>Nothing was predicted in the last minute</div>}
         <div className={classes.axis} aria-hidden>
           <span>{SECONDS} s ago</span>
           <span>now</span>
@@ -90,6 +91,7 @@ function drawColumns(
     }
   }
   context.globalAlpha = 1;
+  if (bands.length === 0) return;
   context.fillStyle = INKS[scheme].text;
   context.font = "11px 'Inter Variable', sans-serif";
   context.fillText(`${compact(top)}/s`, 2, 11);

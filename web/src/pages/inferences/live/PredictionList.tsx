@@ -129,7 +129,7 @@ function Said({ reading, values }: { reading: Reading | null; values: unknown })
     );
   }
   return (
-    <span style={{ gridColumn: "span 3" }}>
+    <span style={{ gridColumn: reading === null ? "span 4" : "span 2" }}>
       {reading === null ? JSON.stringify(values) : reading.values.map((value) => metric(value)).join(", ")}
     </span>
   );
@@ -137,7 +137,8 @@ function Said({ reading, values }: { reading: Reading | null; values: unknown })
 
 /** Whether a class is right; for numbers, how far they are off. */
 export function Verdict({ reading }: { reading: Reading | null }) {
-  if (reading === null || reading.truth === null) return <span />;
+  if (reading === null) return null;
+  if (reading.truth === null) return <span className={classes.off} data-numbers={reading.kind === "numbers"} />;
   if (reading.kind === "class") {
     const isRight = reading.truth === reading.winner;
     const Sign = isRight ? IconCheck : IconX;
@@ -151,7 +152,7 @@ export function Verdict({ reading }: { reading: Reading | null }) {
   const [value = 0] = reading.values;
   const [truth = 0] = reading.truth;
   return (
-    <span className={classes.end}>
+    <span className={classes.off} data-numbers>
       true {metric(truth)} ({value >= truth ? "+" : ""}
       {metric(value - truth)})
     </span>
