@@ -13,7 +13,7 @@ from httpx import AsyncClient
 from kafka_ml_api.projector import Projector
 from kafka_ml_api.reading import Retained
 from kafka_ml_api.topics.messages import document_of, text_of
-from kafka_ml_api.topics.ribbon import Source, used_ranges
+from kafka_ml_api.topics.ribbon import Source, model_changes, used_ranges
 from kafka_ml_common.bus import Publisher
 from kafka_ml_common.cloudevents import Envelope, Record
 from kafka_ml_common.messages import InferenceReady
@@ -148,6 +148,34 @@ def test_a_stream_is_divided_as_its_trainings_divide_it():
     assert list(used_ranges(Source(3, stream, ()), "other", [])) == []
 
 
+def test_a_model_changes_where_a_generation_begins_with_another():
+    def ready(generation: int, result: int, replica: int = 0, **positions: int) -> tuple[datetime, InferenceReady]:
+        places = {f"t:{name[1:]}": offset for name, offset in positions.items()}
+        event = InferenceReady(
+            inference_id=1, generation=generation, replica=replica, result_id=result, positions=places
+        )
+        return datetime(2026, 1, 1, tzinfo=UTC), event
+
+    found = model_changes(
+        [
+            ready(1, 7, p0=0, p1=0),
+            ready(2, 7, p0=3),  # scaled
+            ready(3, 8, p0=10),
+            ready(3, 8, 1, p1=20),
+            ready(2, 7, p0=10),  # late to tell
+            ready(3, 8, p0=15),  # came again after a crash
+            ready(4, 7, p0=30),  # back to the first model
+        ],
+        "t",
+    )
+    assert [(change.generation, change.result_id, change.positions) for change in found] == [
+        (1, 7, {0: 0, 1: 0}),
+        (3, 8, {0: 10, 1: 20}),
+        (4, 7, {0: 30}),
+    ]
+    assert model_changes([ready(1, 7, p0=1)], "other")[0].positions == {}
+
+
 async def test_the_ribbon_tells_what_became_of_a_topic(api: AsyncClient, app: FastAPI, kafka: str, topic: str):
     await send(kafka, topic, *(bytes([number] * 4) for number in range(10)))
     await datasource(app.state.database, f"{topic}:0:0:10")
@@ -164,12 +192,17 @@ async def test_the_ribbon_tells_what_became_of_a_topic(api: AsyncClient, app: Fa
     await consumer.commit({partition: 4})
     await consumer.stop()
     projector = Projector(app.state.database, KafkaSettings(), Publisher(KafkaSettings(), "test"))
-    ready = InferenceReady(inference_id=number, generation=1, replica=0, result_id=result_id)
-    await projector.project(Envelope(ready, "test"), Record("t", b"", b""))
+    for generation, result, positions in ((1, result_id + 1, {}), (2, result_id, {f"{topic}:0": 4})):
+        ready = InferenceReady(
+            inference_id=number, generation=generation, replica=0, result_id=result, positions=positions
+        )
+        await projector.project(Envelope(ready, "test"), Record("t", b"", b""))
     async with asyncio.timeout(20):
         found = (await api.get(f"/topics/{topic}/ribbon")).json()
     assert found["partitions"] == [{"partition": 0, "start": 0, "end": 10}]
     assert [(piece["part"], piece["start"], piece["end"]) for piece in found["ranges"]] == [("training", 0, 10)]
     stand = {"inference_id": number, "model_name": "m", "state": "running", "partition": 0, "position": 4, "lag": 6}
     assert found["inferences"] == [stand]
-    assert [(change["result_id"], change["offset"]) for change in found["changes"]] == [(result_id, 10)]
+    # The first did not tell where it began; what comes after it is known by the time.
+    changes = [(change["model_name"], change["offset"]) for change in found["changes"]]
+    assert changes == [("a deleted model", 10), ("m", 4)]

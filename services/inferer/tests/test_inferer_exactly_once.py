@@ -141,6 +141,25 @@ def test_latest_begins_with_what_comes_after_it_is_ready(bench, topics):
     assert [lineage(message)[1] for message in bench.read(target, 3)] == [7, 8, 9]
 
 
+def test_a_replica_tells_where_it_begins_also_one_that_goes_on_with_another_model(bench, topics):
+    source, target = topics(partitions=2), topics(partitions=2)
+    sample = bench.trained["mlp"].x[0].tobytes()
+    bench.produce(source, [sample] * 5, partition=1)
+    spec = bench.spec(source, target)
+    inferer = bench.start(spec)
+    bench.read(target, 5, 2)
+    assert inferer.stop() == 0
+    bench.start(spec.model_copy(update={"generation": spec.generation + 1}))
+    ready = bench.until(
+        lambda: found if len(found := bench.events(spec.inference_id, "kafka-ml.inference.ready")) > 1 else None,
+        "the second replica to be ready",
+    )
+    assert [(event["generation"], event["positions"]) for event in ready] == [
+        (spec.generation, {f"{source}:0": 0, f"{source}:1": 0}),
+        (spec.generation + 1, {f"{source}:0": 0, f"{source}:1": 5}),
+    ]
+
+
 @pytest.mark.thorough
 def test_a_replica_that_stood_still_in_the_middle_of_a_transaction_does_not_predict_twice(bench, topics):
     """Whether what it was committing counts is not known to it, and meanwhile another has taken over."""

@@ -258,6 +258,10 @@ class InferenceReady(_InferenceEvent):
 
     type: ClassVar[str] = "kafka-ml.inference.ready"
     result_id: int
+    positions: dict[str, int] = Field(
+        default_factory=dict,
+        description="the offset that it begins with in each of its partitions, by `topic:partition`; empty while the topic is not there",
+    )
 
 
 class InferenceProgress(_InferenceEvent):

@@ -101,7 +101,7 @@ class Pipeline:
             except (GuestError, DeliveryError, UnavailableError, KafkaException) as error:
                 self._recover(error)
             if source.joined:
-                self._reporter.ready()
+                self._reporter.ready(source.began)
             self._reporter.tick(source.lag)
         self.finish()
         if self._failed is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import structlog
@@ -64,8 +64,8 @@ class Reporter:
         self._told = (0, 0, 0)
         self._told_at = time.monotonic()
 
-    def ready(self) -> None:
-        """The model is warmed up and the replica reads. The event is told once."""
+    def ready(self, began: Mapping[int, int] | None = None) -> None:
+        """The model is warmed up and the replica reads, beginning with these offsets by partition. The event is told once."""
         if self._ready:
             return
         self._ready = True
@@ -81,6 +81,7 @@ class Reporter:
                 generation=spec.generation,
                 replica=self._replica,
                 result_id=spec.result_id,
+                positions={f"{spec.input_topic}:{partition}": offset for partition, offset in (began or {}).items()},
             )
         )
 

@@ -37,6 +37,7 @@ class Source:
     Attributes:
         group: the group's generation that `read` gave messages under; None without partitions.
         joined: whether the group has given this replica its share, be it empty.
+        began: the offset that it began with in each partition that it had, at first.
     """
 
     def __init__(self, kafka: KafkaSettings, spec: InferenceSpec, finish: Callable[[], None]) -> None:
@@ -49,6 +50,7 @@ class Source:
         self._trouble: UnavailableError | None = None
         self.group: Any = None
         self.joined = False
+        self.began: dict[int, int] = {}
         self._consumer = Consumer(
             kafka.confluent()
             | {
@@ -173,6 +175,7 @@ class Source:
     def _take(self, share: list[int]) -> None:
         starts = self._starts([TopicPartition(self._topic, number) for number in share])
         self._next = {start.partition: start.offset for start in starts}
+        self.began = self._next | self.began
         self._consumer.assign(starts)
         self._trouble = None
 

@@ -6,8 +6,8 @@ model changed; what retention took away.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -26,7 +26,7 @@ from kafka_ml_common.streams import ControlMessage, StreamRange, split_sizes
 
 _MOST_SOURCES = 200
 _MOST_INFERENCES = 50
-_MOST_CHANGES = 200
+_MOST_READY = 500
 
 PartName = Literal["training", "test", "validation", "unlabelled"]
 
@@ -57,15 +57,17 @@ class Stand(BaseModel):
 
 
 class ModelChange(BaseModel):
-    """When an inference began with a model, and the first message that came afterwards. What waited then was predicted by it, too."""
+    """Where an inference began with a model, which is another than before."""
 
     inference_id: int
     generation: int
     result_id: int
     model_name: str
     partition: int
-    offset: int
-    time: datetime
+    offset: int = Field(
+        description="the first message that the model predicted; where the replica did not tell, the first that came after `time`"
+    )
+    time: datetime = Field(description="when a replica was ready with the model")
 
 
 class Ribbon(BaseModel):
@@ -99,22 +101,26 @@ async def ribbon_of(topic: str, database: Database, reader: TopicReader) -> Ribb
         sources = await _sources(session, topic)
         readers = await _inferences(session, topic)
         ready = await _ready_events(session, [inference.id for inference in readers])
+        names = await _model_names(session, {event.result_id for _, event in ready})
     groups = {inference.id: f"kafka-ml-inference-{inference.id}" for inference in readers}
     committed = await reader.committed(list(groups.values()), topic) if groups else {}
     stands = [stand for one in readers for stand in _stands(one, kept, committed[groups[one.id]])]
-    places = await reader.at_time(topic, [time for time, _, _ in ready]) if ready else []
+    begun = model_changes(ready, topic)
+    silent = [change for change in begun if not change.positions]
+    places = await reader.at_time(topic, [change.time for change in silent]) if silent else []
+    guessed = {id(change): offsets for change, offsets in zip(silent, places, strict=True)}
     changes = [
         ModelChange(
-            inference_id=event.inference_id,
-            generation=event.generation,
-            result_id=event.result_id,
-            model_name=name,
+            inference_id=change.inference_id,
+            generation=change.generation,
+            result_id=change.result_id,
+            model_name=names.get(change.result_id, "a deleted model"),
             partition=partition,
             offset=offset,
-            time=time,
+            time=change.time,
         )
-        for (time, event, name), offsets in zip(ready, places, strict=True)
-        for partition, offset in offsets.items()
+        for change in begun
+        for partition, offset in sorted((change.positions or guessed[id(change)]).items())
     ]
     return Ribbon(
         topic=topic,
@@ -151,6 +157,40 @@ def used_ranges(source: Source, topic: str, kept: Sequence[Retained]) -> Iterato
                 part=part,
                 deleted=gone,
             )
+
+
+@dataclass(slots=True)
+class Begun:
+    """An inference that began with a model: where, by partition, as far as its replicas told."""
+
+    inference_id: int
+    generation: int
+    result_id: int
+    time: datetime
+    positions: dict[int, int] = field(default_factory=dict)
+
+
+def model_changes(ready: Iterable[tuple[datetime, InferenceReady]], topic: str) -> list[Begun]:
+    """The generations of inferences that began with another model than the one before, of what replicas told in this order.
+
+    A generation with the same model, such as one of more replicas, changes nothing; nor does a replica that comes again.
+    """
+    last: dict[int, Begun] = {}
+    found: list[Begun] = []
+    for time, event in ready:
+        begun = last.get(event.inference_id)
+        if begun is not None and event.generation < begun.generation:
+            continue  # a replica of before that was late to tell
+        if begun is None or event.result_id != begun.result_id:
+            begun = Begun(event.inference_id, event.generation, event.result_id, time)
+            last[event.inference_id] = begun
+            found.append(begun)
+        if event.generation == begun.generation:
+            for place, offset in event.positions.items():
+                name, _, partition = place.rpartition(":")
+                if name == topic:
+                    begun.positions.setdefault(int(partition), offset)
+    return found
 
 
 def _divided(
@@ -198,8 +238,8 @@ async def _inferences(session: AsyncSession, topic: str) -> list[InferenceView]:
     return [await inferences.get(session, number) for number in ids.all()]
 
 
-async def _ready_events(session: AsyncSession, ids: Sequence[int]) -> list[tuple[datetime, InferenceReady, str]]:
-    """The first time that each generation of each inference was ready with a model, with the model's name."""
+async def _ready_events(session: AsyncSession, ids: Sequence[int]) -> list[tuple[datetime, InferenceReady]]:
+    """The last times that replicas were ready, in their order."""
     rows = await session.execute(
         select(StoredEvent.time, StoredEvent.data)
         .where(
@@ -207,16 +247,14 @@ async def _ready_events(session: AsyncSession, ids: Sequence[int]) -> list[tuple
             StoredEvent.subject.in_([f"inferences/{number}" for number in ids]),
         )
         .order_by(StoredEvent.id.desc())
-        .limit(_MOST_CHANGES)
+        .limit(_MOST_READY)
     )
-    first: dict[tuple[int, int], tuple[datetime, InferenceReady]] = {}
-    for time, data in rows:
-        event = InferenceReady.model_validate(data)
-        first[event.inference_id, event.result_id] = (time, event)
-    results = {event.result_id for _, event in first.values()}
+    return [(time, InferenceReady.model_validate(data)) for time, data in rows.all()[::-1]]
+
+
+async def _model_names(session: AsyncSession, results: Collection[int]) -> dict[int, str]:
     statement = select(Result.id, Model.name).join(Model, Model.id == Result.model_id).where(Result.id.in_(results))
-    names = {row[0]: row[1] for row in await session.execute(statement)}
-    return [(time, event, names.get(event.result_id, "a deleted model")) for time, event in first.values()]
+    return {row[0]: row[1] for row in await session.execute(statement)}
 
 
 def _stands(inference: InferenceView, kept: Sequence[Retained], committed: Mapping[int, int]) -> Iterator[Stand]:
