@@ -4,6 +4,7 @@ import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { type Items, itemOf } from "@/api/resources";
 import { DiagnosisNotice } from "@/components/Diagnosis";
 import { EventList } from "@/components/events";
+import { FailureNotice } from "@/components/FailureNotice";
 import { LogView } from "@/components/LogView";
 import { LinkAnchor } from "@/components/links";
 import { MessageBrowser } from "@/components/messages";
@@ -70,6 +71,9 @@ function Inference({ inference }: { inference: Items["inferences"] }) {
       />
       <Stack gap="md">
         <DiagnosisNotice resource="inferences" id={id} />
+        {isExplained(inference.failure) && (
+          <FailureNotice failure={inference.failure} waiting={inference.state !== "failed"} />
+        )}
         <Tabs
           value={tab}
           onChange={(next) =>
@@ -111,6 +115,11 @@ function Inference({ inference }: { inference: Items["inferences"] }) {
       </Stack>
     </>
   );
+}
+
+/** Whether there is more to a failure than the sentence that the diagnosis has already. */
+function isExplained(failure: Items["inferences"]["failure"]): failure is NonNullable<typeof failure> {
+  return Boolean(failure?.traceback) || Boolean(failure?.log);
 }
 
 /** What came in, and what went out. */
