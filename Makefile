@@ -6,7 +6,7 @@ SOURCES := libs sinks services cli examples benchmarks tests conftest.py
 WEB := services/api/src/kafka_ml_api/web/index.html
 MANIFESTS := pyproject.toml uv.lock $(wildcard libs/*/pyproject.toml services/*/pyproject.toml) sinks/pyproject.toml cli/pyproject.toml
 
-.PHONY: demo web web-types test test-services test-platform test-web test-browser test-thorough test-containers test-chart test-cluster lint format up down bench images clean
+.PHONY: demo web web-types test test-services test-platform test-web test-browser test-thorough test-containers test-chart test-cluster lint format up down bench docs images clean
 
 demo: .venv/.synced web ## the main job: train two models from a stream, deploy the better one, predict on another
 	@$(RUN)/kafka-ml demo
@@ -65,6 +65,9 @@ web-types: web/node_modules/.installed ## the web UI's types, from the API's Ope
 bench: .venv/.synced ## how many predictions a second, beside the same loop without a model
 	$(RUN)/python benchmarks/inference.py
 
+docs: .venv/.synced ## the documentation's site, in build/docs; fails where a link leads nowhere
+	@$(RUN)/zensical build --strict --clean
+
 # Base images and the like: make images BUILD_ARGUMENTS="--build-arg PYTHON_IMAGE=..."
 IMAGES := api control scheduler trainer inferer guest-tensorflow cli scheduler-local
 TAG ?= dev
@@ -83,7 +86,7 @@ images: ## every image, by BuildKit; TAG=dev and REGISTRY=host/folder name them
 		| awk '{printf "%-40s %6d MB\n", $$1, $$2 / 1e6}'
 
 clean:
-	rm -rf web/node_modules $(dir $(WEB)) .venv .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf web/node_modules $(dir $(WEB)) build/docs .cache .venv .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 # Node and npm come with .venv. The build is made anew when a source of it has changed.
 NPM := PATH="$(CURDIR)/$(RUN):$$PATH" npm --prefix web
