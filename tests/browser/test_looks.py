@@ -107,6 +107,7 @@ def test_every_page_looks_right(visit: Visits, things: Mapping[str, int | str], 
 
 def test_a_page_is_used_by_keyboard_alone(visit: Visits, things: Mapping[str, int | str]) -> None:
     visitor = visit("/")
+    visitor.heading("Overview").wait_for()
     keys = visitor.page.keyboard
     keys.press("Tab")
     keys.press("Enter")  # "Skip to the content"

@@ -18,9 +18,12 @@ from kafka_ml_api.inferences.live import (
     class_of_truth,
     summary_of,
 )
-from kafka_ml_api.previews import Prediction
+from kafka_ml_api.previews import Prediction, predictions_of
+from kafka_ml_common.codecs import codec_for
 from kafka_ml_common.settings import KafkaSettings
 from kafka_ml_common.streams import InputFormat
+
+from .test_previews import message
 
 DEADLINE = 30
 RAW = {"data_type": "uint8", "data_reshape": "4", "label_type": "uint8", "label_reshape": ""}
@@ -57,6 +60,12 @@ def test_a_summary_counts_classes_and_what_was_right_and_shows_some():
     regression = summary_of([prediction([1.5], 1.4)], 1, 1)
     assert (regression.classes, regression.right) == (None, None)
     assert summary_of([], 0, 0).rate == 0
+
+
+def test_a_label_of_one_byte_may_be_zero():
+    labels = codec_for(InputFormat.RAW, RAW).labels
+    records = [message(b'{"values": [0.9, 0.1]}', key) for key in (b"\x00", b"\x01", b"longer", None)]
+    assert [found.truth for found in predictions_of(records, labels)] == [0, 1, None, None]
 
 
 async def produce(kafka: str, topic: str, owner: int, count: int, *, truth: int = 1) -> None:

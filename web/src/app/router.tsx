@@ -49,139 +49,139 @@ const routes = [
   createRoute({
     getParentRoute: at,
     path: "/",
-    component: lazyRouteComponent(() => import("@/pages/overview"), "OverviewPage"),
+    component: lazyRouteComponent(() => import("@/pages/overview/OverviewPage"), "OverviewPage"),
   }),
 
   createRoute({
     getParentRoute: at,
     path: "/models",
     validateSearch: list,
-    component: lazyRouteComponent(() => import("@/pages/models"), "ModelsPage"),
+    component: lazyRouteComponent(() => import("@/pages/models/ModelsPage"), "ModelsPage"),
   }),
   createRoute({
     getParentRoute: at,
     path: "/models/new",
     validateSearch: textSearch("from"),
-    component: lazyRouteComponent(() => import("@/pages/models"), "NewModelPage"),
+    component: lazyRouteComponent(() => import("@/pages/models/NewModelPage"), "NewModelPage"),
   }),
   createRoute({
     getParentRoute: at,
     path: "/models/$id",
     ...withId,
     validateSearch: textSearch("tab", "left", "right"),
-    component: lazyRouteComponent(() => import("@/pages/models"), "ModelPage"),
+    component: lazyRouteComponent(() => import("@/pages/models/ModelPage"), "ModelPage"),
   }),
 
   createRoute({
     getParentRoute: at,
     path: "/configurations",
     validateSearch: list,
-    component: lazyRouteComponent(() => import("@/pages/configurations"), "ConfigurationsPage"),
+    component: lazyRouteComponent(() => import("@/pages/configurations/ConfigurationsPage"), "ConfigurationsPage"),
   }),
   createRoute({
     getParentRoute: at,
     path: "/configurations/new",
     validateSearch: textSearch("models", "from"),
-    component: lazyRouteComponent(() => import("@/pages/configurations"), "NewConfigurationPage"),
+    component: lazyRouteComponent(() => import("@/pages/configurations/NewConfigurationPage"), "NewConfigurationPage"),
   }),
   createRoute({
     getParentRoute: at,
     path: "/configurations/$id",
     ...withId,
-    component: lazyRouteComponent(() => import("@/pages/configurations"), "ConfigurationPage"),
+    component: lazyRouteComponent(() => import("@/pages/configurations/ConfigurationPage"), "ConfigurationPage"),
   }),
 
   createRoute({
     getParentRoute: at,
     path: "/deployments",
     validateSearch: list,
-    component: lazyRouteComponent(() => import("@/pages/deployments"), "DeploymentsPage"),
+    component: lazyRouteComponent(() => import("@/pages/deployments/DeploymentsPage"), "DeploymentsPage"),
   }),
   createRoute({
     getParentRoute: at,
     path: "/deployments/new",
     validateSearch: textSearch("configuration", "from", "datasource"),
-    component: lazyRouteComponent(() => import("@/pages/deployments"), "NewDeploymentPage"),
+    component: lazyRouteComponent(() => import("@/pages/deployments/NewDeploymentPage"), "NewDeploymentPage"),
   }),
   createRoute({
     getParentRoute: at,
     path: "/deployments/$id",
     ...withId,
     validateSearch: textSearch("tab", "metric", "smooth", "axis", "scale", "show", "by", "at", "sort", "hide", "only"),
-    component: lazyRouteComponent(() => import("@/pages/deployments"), "DeploymentPage"),
+    component: lazyRouteComponent(() => import("@/pages/deployments/DeploymentPage"), "DeploymentPage"),
   }),
 
   createRoute({
     getParentRoute: at,
     path: "/datasources",
     validateSearch: list,
-    component: lazyRouteComponent(() => import("@/pages/datasources"), "DatasourcesPage"),
+    component: lazyRouteComponent(() => import("@/pages/datasources/DatasourcesPage"), "DatasourcesPage"),
   }),
   createRoute({
     getParentRoute: at,
     path: "/datasources/$id",
     ...withId,
-    component: lazyRouteComponent(() => import("@/pages/datasources"), "DatasourcePage"),
+    component: lazyRouteComponent(() => import("@/pages/datasources/DatasourcePage"), "DatasourcePage"),
   }),
 
   createRoute({
     getParentRoute: at,
     path: "/results",
     validateSearch: list,
-    component: lazyRouteComponent(() => import("@/pages/results"), "ResultsPage"),
+    component: lazyRouteComponent(() => import("@/pages/results/ResultsPage"), "ResultsPage"),
   }),
   createRoute({
     getParentRoute: at,
     path: "/results/$id",
     ...withId,
     validateSearch: textSearch("tab", "metric", "smooth", "axis", "scale", "show"),
-    component: lazyRouteComponent(() => import("@/pages/results"), "ResultPage"),
+    component: lazyRouteComponent(() => import("@/pages/results/ResultPage"), "ResultPage"),
   }),
 
   createRoute({
     getParentRoute: at,
     path: "/inferences",
     validateSearch: list,
-    component: lazyRouteComponent(() => import("@/pages/inferences"), "InferencesPage"),
+    component: lazyRouteComponent(() => import("@/pages/inferences/InferencesPage"), "InferencesPage"),
   }),
   createRoute({
     getParentRoute: at,
     path: "/inferences/new",
     validateSearch: textSearch("result"),
-    component: lazyRouteComponent(() => import("@/pages/inferences"), "NewInferencePage"),
+    component: lazyRouteComponent(() => import("@/pages/inferences/NewInferencePage"), "NewInferencePage"),
   }),
   createRoute({
     getParentRoute: at,
     path: "/inferences/$id",
     ...withId,
     validateSearch: textSearch("tab", "replica", "part"),
-    component: lazyRouteComponent(() => import("@/pages/inferences"), "InferencePage"),
+    component: lazyRouteComponent(() => import("@/pages/inferences/InferencePage"), "InferencePage"),
   }),
 
   createRoute({
     getParentRoute: at,
     path: "/topics",
     validateSearch: list,
-    component: lazyRouteComponent(() => import("@/pages/topics"), "TopicsPage"),
+    component: lazyRouteComponent(() => import("@/pages/topics/TopicsPage"), "TopicsPage"),
   }),
   createRoute({
     getParentRoute: at,
     path: "/topics/$name",
     validateSearch: textSearch("tab", "partition", "offset", "time", "view", "datasource", "inference"),
-    component: lazyRouteComponent(() => import("@/pages/topics"), "TopicPage"),
+    component: lazyRouteComponent(() => import("@/pages/topics/TopicPage"), "TopicPage"),
   }),
 
   createRoute({
     getParentRoute: at,
     path: "/dead-letters",
     validateSearch: textSearch("topic", "service", "letter"),
-    component: lazyRouteComponent(() => import("@/pages/dead-letters"), "DeadLettersPage"),
+    component: lazyRouteComponent(() => import("@/pages/dead-letters/DeadLettersPage"), "DeadLettersPage"),
   }),
   createRoute({
     getParentRoute: at,
     path: "/events",
     validateSearch: textSearch("type", "subject"),
-    component: lazyRouteComponent(() => import("@/pages/events"), "EventsPage"),
+    component: lazyRouteComponent(() => import("@/pages/events/EventsPage"), "EventsPage"),
   }),
 ] as const;
 

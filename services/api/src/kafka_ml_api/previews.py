@@ -83,9 +83,7 @@ def samples_of(
     samples, errors = _decoded(codec.data, values, list(range(len(records))))
     labels: dict[int, Array] = {}
     if codec.labels is not None:
-        # A single zero byte is what unlabelled messages have, but also a label of one byte.
-        one_byte = codec.labels.dtype.itemsize == 1
-        labelled = [i for i, r in enumerate(records) if r.key is not None and (one_byte or not is_unlabelled(r.key))]
+        labelled = _labelled(records, codec.labels)
         labels, wrong = _decoded(codec.labels, [records[index].key for index in labelled], labelled)
         errors = {index: f"The key {reason}." for index, reason in wrong.items()} | errors
     shown = _MAX_VALUES // max(len(records), 1)
@@ -114,7 +112,7 @@ def predictions_of(records: Sequence[ConsumerRecord], labels: Arrays | None) -> 
     """
     found = [prediction_of(record) for record in records]
     if labels is not None:
-        keyed = [index for index, record in enumerate(records) if record.key and not is_unlabelled(record.key)]
+        keyed = _labelled(records, labels)
         truths, _ = _decoded(labels, [records[index].key for index in keyed], keyed)
         for index, truth in truths.items():
             if truth.size <= _LONGEST_TRUTH:
@@ -152,6 +150,12 @@ def plain(array: Array) -> Any:
         values[~np.isfinite(array)] = None
         return values.tolist()
     return array.tolist()
+
+
+def _labelled(records: Sequence[ConsumerRecord], labels: Arrays) -> list[int]:
+    """Places of the messages whose key is a label. A single zero byte is what unlabelled messages have, but also a label of one byte."""
+    one_byte = labels.dtype.itemsize == 1
+    return [i for i, r in enumerate(records) if r.key is not None and (one_byte or not is_unlabelled(r.key))]
 
 
 def _decoded(

@@ -64,7 +64,7 @@ export function optionsOf({
     scales: { x: { time: xKind === "time" }, y: log ? { distr: 3 } : {} },
     series: [{}, ...lines.map((line) => seriesOf(line, scheme))],
     axes: [
-      { ...axis, size: 28, ...tickText(xKind) },
+      { ...axis, size: 28, space: xKind === "time" ? 84 : 50, ...tickText(xKind) },
       { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : format(tick))) },
     ],
   };

@@ -1,3 +1,0 @@
-export { ConfigurationPage } from "./ConfigurationPage";
-export { ConfigurationsPage } from "./ConfigurationsPage";
-export { NewConfigurationPage } from "./NewConfigurationPage";

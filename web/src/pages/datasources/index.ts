@@ -1,2 +1,0 @@
-export { DatasourcePage } from "./DatasourcePage";
-export { DatasourcesPage } from "./DatasourcesPage";

@@ -1,3 +1,0 @@
-export { DeploymentPage } from "./DeploymentPage";
-export { DeploymentsPage } from "./DeploymentsPage";
-export { NewDeploymentPage } from "./NewDeploymentPage";

@@ -1,3 +1,0 @@
-export { InferencePage } from "./InferencePage";
-export { InferencesPage } from "./InferencesPage";
-export { NewInferencePage } from "./NewInferencePage";

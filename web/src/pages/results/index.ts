@@ -1,2 +1,0 @@
-export { ResultPage } from "./ResultPage";
-export { ResultsPage } from "./ResultsPage";

@@ -1,2 +1,0 @@
-export { TopicPage } from "./TopicPage";
-export { TopicsPage } from "./TopicsPage";
