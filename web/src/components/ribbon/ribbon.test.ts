@@ -61,6 +61,7 @@ test("compressed, a short piece beside a long one is seen, and the order stays",
 test("lanes with pieces that can't be seen are uneven", () => {
   expect(isUneven(lanesOf(data([range(1, 0, 100)], 0, 1_000_000)))).toBe(true);
   expect(isUneven(lanesOf(data([range(1, 0, 40)], 0, 100)))).toBe(false);
+  expect(isUneven(lanesOf(data([], 0, 0)))).toBe(false);
 });
 
 test("what is left of a range", () => {

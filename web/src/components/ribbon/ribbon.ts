@@ -120,7 +120,10 @@ export function bordersOf(lane: Lane): number[] {
 export function isUneven(lanes: readonly Lane[]): boolean {
   return lanes.some((lane) => {
     const span = lane.until - lane.from;
-    return lane.used.some(({ start, end }) => end - start < span / 150) || (lane.end - lane.start) * 150 < span;
+    return (
+      lane.used.some(({ start, end }) => end - start < span / 150) ||
+      (lane.end > lane.start && (lane.end - lane.start) * 150 < span)
+    );
   });
 }
 

@@ -29,7 +29,7 @@ function columnsOf(courseOf: (id: number) => readonly Moment[]): readonly Column
               {inference.model_name}
             </Anchor>
           }
-          second={<Second inference={inference} />}
+          second={<Second inference={inference} moment={courseOf(inference.id).at(-1)} />}
         />
       ),
     },
@@ -67,6 +67,7 @@ function columnsOf(courseOf: (id: number) => readonly Moment[]): readonly Column
       header: "Rate",
       width: "minmax(76px, 176px)",
       align: "right",
+      hideBelow: "sm",
       cell: (inference) => <Rate inference={inference} moments={courseOf(inference.id)} />,
     },
     {
@@ -81,7 +82,7 @@ function columnsOf(courseOf: (id: number) => readonly Moment[]): readonly Column
   ];
 }
 
-function Second({ inference }: { inference: Inference }) {
+function Second({ inference, moment }: { inference: Inference; moment: Moment | undefined }) {
   const { failure, state } = inference;
   if (failure !== null && state !== "stopped") {
     return (
@@ -92,7 +93,15 @@ function Second({ inference }: { inference: Inference }) {
   }
   return (
     <>
-      Inference {inference.id}, version {inference.model_version}
+      <span className={classes.desk}>
+        Inference {inference.id}, version {inference.model_version}
+      </span>
+      {/* On a phone there is no room for columns, and how it does counts more. */}
+      <span className={classes.phone}>
+        {isGoing(inference)
+          ? `${rate(moment?.rate ?? inference.rate)}, lag ${compact(moment?.lag ?? inference.lag)}`
+          : `Inference ${inference.id}`}
+      </span>
     </>
   );
 }
