@@ -4,7 +4,7 @@ import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import type { Items } from "@/api/resources";
 import { Sparkline } from "@/components/chart";
 import type { Column } from "@/components/DataTable";
-import { compact, milliseconds, rate } from "@/components/formats";
+import { compact, milliseconds } from "@/components/formats";
 import { type BulkAction, ListPage, TwoLines } from "@/components/ListPage";
 import { LinkButton } from "@/components/links";
 import { StateBadge } from "@/components/StateBadge";
@@ -12,6 +12,7 @@ import { EmptyState } from "@/components/states";
 import { isGoing, stateOf, useDeleteInferences, useStopInferences } from "./actions";
 import classes from "./inferences.module.css";
 import type { Moment } from "./progress";
+import { RateNow } from "./RateNow";
 import { useCourses } from "./useCourses";
 
 type Inference = Items["inferences"];
@@ -98,9 +99,13 @@ function Second({ inference, moment }: { inference: Inference; moment: Moment | 
       </span>
       {/* On a phone there is no room for columns, and how it does counts more. */}
       <span className={classes.phone}>
-        {isGoing(inference)
-          ? `${rate(moment?.rate ?? inference.rate)}, lag ${compact(moment?.lag ?? inference.lag)}`
-          : `Inference ${inference.id}`}
+        {isGoing(inference) ? (
+          <>
+            <RateNow inference={inference} moment={moment} />, lag {compact(moment?.lag ?? inference.lag)}
+          </>
+        ) : (
+          `Inference ${inference.id}`
+        )}
       </span>
     </>
   );
@@ -115,15 +120,12 @@ function TopicLink({ name }: { name: string }) {
 }
 
 function Rate({ inference, moments }: { inference: Inference; moments: readonly Moment[] }) {
-  const now = isGoing(inference) ? rate(moments.at(-1)?.rate ?? inference.rate) : "–";
   return (
     <Group gap={10} justify="flex-end" wrap="nowrap">
       {moments.length > 1 && (
-        <span className={classes.spark}>
-          <Sparkline values={moments.map((moment) => moment.rate)} label={`Rate of the last minutes, now ${now}`} />
-        </span>
+        <Sparkline values={moments.map((moment) => moment.rate)} label="Rate since this page was opened" />
       )}
-      <span>{now}</span>
+      <RateNow inference={inference} moment={moments.at(-1)} />
     </Group>
   );
 }

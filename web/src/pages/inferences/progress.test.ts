@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { LiveEvent } from "@/api/live";
-import { Course, type Report, reportOf } from "./progress";
+import { Course, type Report, rateNow, reportOf } from "./progress";
 
 const report = (time: number, replica: number, rate: number, p99: number | null = null): Report => ({
   time,
@@ -49,4 +49,12 @@ test("only progress of inferences is a report", () => {
   expect(reportOf(event as unknown as LiveEvent)).toBeNull();
   const progress = { ...event, type: "kafka-ml.inference.progress" } as unknown as LiveEvent;
   expect(reportOf(progress)).toMatchObject({ inference: 1, replica: 0, rate: 1, p50: null });
+});
+
+test("a rate that was reported long ago is none", () => {
+  const moment = { time: 100, rate: 7, p50: null, p99: null, lag: 0 };
+  expect(rateNow(5, moment, 0, 105)).toBe(7);
+  expect(rateNow(5, moment, 0, 130)).toBe(0);
+  expect(rateNow(5, undefined, 100, 105)).toBe(5);
+  expect(rateNow(5, undefined, 100, 130)).toBe(0);
 });

@@ -41,6 +41,15 @@ export function reportOf(event: LiveEvent): (Report & { inference: number }) | n
   };
 }
 
+/**
+ * Predictions a second at this moment. Replicas report only while anything changes, so a rate that was reported long ago is none.
+ *
+ * `since` is from when on reports were heard, in seconds since 1970 as `now` is.
+ */
+export function rateNow(reported: number, moment: Moment | undefined, since: number, now: number): number {
+  return now - (moment?.time ?? since) > SILENT_S ? 0 : (moment?.rate ?? reported);
+}
+
 function numberOrNull(value: unknown): number | null {
   return typeof value === "number" ? value : null;
 }

@@ -2,12 +2,13 @@ import { Group, Stack, Text } from "@mantine/core";
 import { IconTopologyStar3 } from "@tabler/icons-react";
 import { memo, useMemo } from "react";
 import type { Items } from "@/api/resources";
-import { compact, count, milliseconds, percent, rate } from "@/components/formats";
+import { compact, count, milliseconds, percent } from "@/components/formats";
 import { LinkAnchor } from "@/components/links";
 import { Section } from "@/components/Section";
 import { EmptyState } from "@/components/states";
 import { isGoing } from "../actions";
 import type { Moment } from "../progress";
+import { RateNow } from "../RateNow";
 import { useCourse } from "../useCourses";
 import { ClassesOverTime } from "./ClassesOverTime";
 import { CourseCharts } from "./CourseCharts";
@@ -101,9 +102,8 @@ function kindOf({ latest, binary }: Snapshot): Reading["kind"] | "other" | null 
 }
 
 function Numbers({ inference, moment }: { inference: Inference; moment: Moment | undefined }) {
-  const going = isGoing(inference);
   const numbers: readonly [string, React.ReactNode][] = [
-    ["Rate", going ? rate(moment?.rate ?? inference.rate) : "–"],
+    ["Rate", <RateNow key="rate" inference={inference} moment={moment} />],
     ["Latency p50", milliseconds(moment?.p50 ?? inference.latency_p50_ms)],
     ["Latency p99", milliseconds(moment?.p99 ?? inference.latency_p99_ms)],
     [
