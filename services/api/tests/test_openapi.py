@@ -33,6 +33,10 @@ def test_every_operation_is_named_described_and_says_how_it_fails():
         assert operation["summary"]
         assert operation["tags"]
     assert "HTTPValidationError" not in orjson.dumps(document).decode()
+    made = {name: document["paths"][f"/api/v1/{name}"]["post"]["responses"] for name in ("models", "validations")}
+    for response in (made["models"]["201"], made["validations"]["202"]):
+        assert "Location" in response["headers"]
+    assert made["validations"]["202"]["links"].keys() == {"get_validation"}
 
 
 @asynccontextmanager

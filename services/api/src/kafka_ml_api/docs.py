@@ -72,7 +72,9 @@ def _complete(document: dict[str, Any]) -> dict[str, Any]:
 
 def _link(path: str, operation: dict[str, Any], paths: dict[str, Any]) -> None:
     """OpenAPI links from a creation to what can be done with the new resource."""
-    created = operation["responses"].get("201")
+    responses = operation["responses"]
+    # What is accepted is a new resource only where it is asked of a collection.
+    created = responses.get("201") or (responses.get("202") if f"{path}/{{id}}" in paths else None)
     if created is None:
         return
     collection = "/api/v1/" + path.rstrip("/").rsplit("/", 1)[1]
