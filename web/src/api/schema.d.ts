@@ -315,7 +315,10 @@ export interface paths {
         };
         /**
          * Follow events as they happen
-         * @description Stream events as server-sent events. The data is an event in JSON, the id its `sequence`. An event named `heartbeat` keeps the line open.
+         * @description Stream events as server-sent events. The data is an event in JSON, the id its `sequence`.
+         *
+         *     Besides them, one named `connected` comes at once and one named `heartbeat` every 15 seconds: their data, `{"sequence": 7}`, is how far
+         *     the stream is. Who hears nothing for longer than that has lost the line.
          *
          *     A client that does not keep up is disconnected, and goes on where it was with `Last-Event-ID`.
          */
@@ -1030,6 +1033,8 @@ export interface paths {
         /**
          * Validate code that is being written
          * @description Have code built as a model's would be, without keeping a model. `state` tells the outcome within seconds.
+         *
+         *     The same code is not built again within minutes: the answer then has the outcome that is known.
          */
         post: operations["create_validation"];
         delete?: never;
@@ -1190,6 +1195,11 @@ export interface components {
              * @description whether all that is needed is there
              */
             ready: boolean;
+            /**
+             * Runtime
+             * @description where trainings and inferences run: as processes beside the scheduler, or as pods; null when it has not told
+             */
+            runtime: ("process" | "kubernetes") | null;
             /**
              * Security Protocol
              * @example PLAINTEXT
@@ -1450,6 +1460,8 @@ export interface components {
          * @description A message that could not be processed.
          */
         DeadLetterView: {
+            /** @description decoded as its inference decodes messages, or why it can't be; only where one whole letter is asked for */
+            attempt?: components["schemas"]["Sample"] | null;
             /**
              * Cut
              * @description whether value, key or headers are not all there
@@ -2113,7 +2125,7 @@ export interface components {
         };
         /**
          * ModelChange
-         * @description When an inference began with a model, and the first message that came afterwards. What waited then was predicted by it, too.
+         * @description Where an inference began with a model, which is another than before.
          */
         ModelChange: {
             /** Generation */
@@ -2122,7 +2134,10 @@ export interface components {
             inference_id: number;
             /** Model Name */
             model_name: string;
-            /** Offset */
+            /**
+             * Offset
+             * @description the first message that the model predicted; where the replica did not tell, the first that came after `time`
+             */
             offset: number;
             /** Partition */
             partition: number;
@@ -2131,6 +2146,7 @@ export interface components {
             /**
              * Time
              * Format: date-time
+             * @description when a replica was ready with the model
              */
             time: string;
         };
@@ -3070,6 +3086,11 @@ export interface components {
             messages: components["schemas"]["TopicMessage"][];
             /** Newest First */
             newest_first: boolean;
+            /**
+             * Partitions
+             * @description what is retained
+             */
+            partitions: components["schemas"]["PartitionView"][];
             /** Topic */
             topic: string;
         };
@@ -5258,7 +5279,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The log, as it was printed. Followed: events whose data is text that came, in JSON; one named `anew` when the log begins again, and at last one named `end` that says why. */
+            /** @description The log, as it was printed. Followed: events whose data is text that came, in JSON; one named `anew` when the log begins again, and at last one named `end` that says why. A stream that ends without it can be asked for again. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6280,7 +6301,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The log, as it was printed. Followed: events whose data is text that came, in JSON; one named `anew` when the log begins again, and at last one named `end` that says why. */
+            /** @description The log, as it was printed. Followed: events whose data is text that came, in JSON; one named `anew` when the log begins again, and at last one named `end` that says why. A stream that ends without it can be asked for again. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7213,7 +7234,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The log, as it was printed. Followed: events whose data is text that came, in JSON; one named `anew` when the log begins again, and at last one named `end` that says why. */
+            /** @description The log, as it was printed. Followed: events whose data is text that came, in JSON; one named `anew` when the log begins again, and at last one named `end` that says why. A stream that ends without it can be asked for again. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7760,7 +7781,7 @@ export interface operations {
         };
         responses: {
             /** @description Successful Response */
-            201: {
+            202: {
                 headers: {
                     /** @description the new resource */
                     Location?: string;
