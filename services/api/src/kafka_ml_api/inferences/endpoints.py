@@ -1,6 +1,7 @@
 """REST endpoints of inferences."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -145,11 +146,13 @@ async def follow_predictions(id: Id, db: Db, request: Request) -> EventSourceRes
     async with db.transaction() as session:
         found = await service.get(session, id)
     watcher: Watcher = request.app.state.watcher
+    watcher.check_room(id)
     watched = Watched(id, found.output_topic, found.input_format, found.input_config)
     return EventSourceResponse(_sent(watcher.watch(watched)), ping=15, send_timeout=30, sep="\n")
 
 
-async def _sent(summaries: AsyncIterator[LivePredictions]) -> AsyncIterator[ServerSentEvent]:
+async def _sent(summaries: AsyncGenerator[LivePredictions, None]) -> AsyncIterator[ServerSentEvent]:
     yield ServerSentEvent(comment="connected", retry=1000)
-    async for summary in summaries:
-        yield ServerSentEvent(summary.model_dump_json())
+    async with aclosing(summaries):
+        async for summary in summaries:
+            yield ServerSentEvent(summary.model_dump_json())

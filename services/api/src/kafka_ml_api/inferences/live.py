@@ -2,7 +2,7 @@
 
 An inference that somebody watches has one consumer in this process, however many watch; it reads the output topic's end and commits
 nothing. At most four times a second everybody gets a summary: how many there were, of which classes, and some of them evenly picked.
-When more comes than can be looked at, the consumer skips to the end and says how many it left out.
+When more comes than can be looked at, the consumer skips to the end and counts what it left out by its offsets.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -32,10 +32,12 @@ from kafka_ml_common.streams import InputFormat
 log = structlog.get_logger(__name__)
 
 _EVERY_SECONDS = 0.25
-_HEARTBEAT_SECONDS = 2.0
+_HEARTBEAT_SECONDS = 1.5
+_READ_SECONDS = 0.15
+_BEHIND_SECONDS = 2.0
 _SHOWN = 40
+_SHOWN_BYTES = 256 << 10
 _LOOKED_AT = 2000
-_BEHIND = 10_000
 _MOST_WATCHED = 64
 _QUEUE = 40
 _WHOLE = 1e-3
@@ -45,7 +47,9 @@ class LivePredictions(BaseModel):
     """What an inference has predicted since the last event."""
 
     time: datetime
-    count: int = Field(description="predictions since the last event")
+    count: int = Field(
+        description="predictions since the last event; those that were not looked at are counted by offsets, so it is nearly exact then"
+    )
     rate: float = Field(description="predictions a second")
     looked_at: int = Field(description="of `count`, how many were decoded; classes are counted among these")
     classes: dict[str, int] | None = Field(
@@ -77,18 +81,26 @@ class Watcher:
         self._settings = settings
         self._tails: dict[int, _Tail] = {}
 
-    async def watch(self, inference: Watched) -> AsyncIterator[LivePredictions]:
+    def check_room(self, number: int) -> None:
+        """See whether an inference can be watched, before an answer begins.
+
+        Raises:
+            UnavailableError: too many others are watched.
+        """
+        if number not in self._tails and len(self._tails) >= _MOST_WATCHED:
+            raise UnavailableError(
+                f"{_MOST_WATCHED} inferences are watched already.", advice="Close a page that shows another one."
+            )
+
+    async def watch(self, inference: Watched) -> AsyncGenerator[LivePredictions, None]:
         """What the inference predicts from now on, until the client goes or Kafka does.
 
         Raises:
             UnavailableError: too many inferences are watched.
         """
+        self.check_room(inference.id)
         tail = self._tails.get(inference.id)
         if tail is None:
-            if len(self._tails) >= _MOST_WATCHED:
-                raise UnavailableError(
-                    f"{_MOST_WATCHED} inferences are watched already.", advice="Close a page that shows another one."
-                )
             tail = self._tails[inference.id] = _Tail(inference, self._settings)
         queue: asyncio.Queue[LivePredictions | None] = asyncio.Queue(_QUEUE)
         tail.clients.add(queue)
@@ -144,35 +156,48 @@ class _Tail:
         consumer = AIOKafkaConsumer(
             **self.settings.aiokafka(), group_id=None, enable_auto_commit=False, isolation_level="read_committed"
         )
-        await consumer.start()
         try:
+            await consumer.start()
             partitions = [TopicPartition(topic, part.partition) for part in kept]
             consumer.assign(partitions)
             await consumer.seek_to_end(*partitions)
-            told = time.monotonic()
+            self._tell(summary_of((), 0, 0.0))  # at once: from here on nothing is missed
+            told = kept_up = time.monotonic()
             while True:
                 began = time.monotonic()
-                records, left_out = await _next(consumer, partitions)
+                records, behind, whole = await _next(consumer, partitions, began + _READ_SECONDS)
                 found = [record for record in records if headers_of(record).get("kafka-ml-inference") == mine]
-                count = len(found) + (left_out if found or not records else 0)
-                now = time.monotonic()
+                count, now = len(found), time.monotonic()
+                if whole or not records:
+                    kept_up = now
+                if records and behind and (len(records) >= _LOOKED_AT or now - kept_up > _BEHIND_SECONDS):
+                    # Of what is left out there is as much of others as of what was looked at.
+                    count += round(_skip(consumer, behind) * len(found) / len(records))
+                    kept_up = now
                 if count or now - told >= _HEARTBEAT_SECONDS:
                     predictions = await asyncio.to_thread(predictions_of, found, labels)
-                    summary = summary_of(predictions, count, now - told if count else 0.0)
+                    shown = shown_of([len(record.value or b"") for record in found])
+                    summary = summary_of(predictions, count, now - told if count else 0.0, shown)
                     told = now
-                    for client in self.clients:
-                        _offer(client, summary)
+                    self._tell(summary)
                 await asyncio.sleep(max(0.0, _EVERY_SECONDS - (time.monotonic() - began)))
         finally:
             await consumer.stop()
 
+    def _tell(self, summary: LivePredictions) -> None:
+        for client in self.clients:
+            _offer(client, summary)
 
-def summary_of(predictions: Sequence[Prediction], count: int, seconds: float) -> LivePredictions:
+
+def summary_of(
+    predictions: Sequence[Prediction], count: int, seconds: float, shown: Sequence[int] = ()
+) -> LivePredictions:
     """What is told of some predictions.
 
     Args:
         count: how many there were in all.
         seconds: in which they came.
+        shown: places of those that are told themselves.
     """
     classes: Counter[str] = Counter()
     right = judged = 0
@@ -186,7 +211,6 @@ def summary_of(predictions: Sequence[Prediction], count: int, seconds: float) ->
         if (truth := class_of_truth(prediction.truth)) is not None:
             judged += 1
             right += truth == winner
-    step = max(1, len(predictions) // _SHOWN)
     return LivePredictions(
         time=datetime.now(UTC),
         count=count,
@@ -195,19 +219,30 @@ def summary_of(predictions: Sequence[Prediction], count: int, seconds: float) ->
         classes=dict(classes) if classifier else None,
         right=right if classifier and judged else None,
         judged=judged if classifier else 0,
-        latest=list(predictions[::-1][::step][:_SHOWN])[::-1],
+        latest=[predictions[place] for place in shown],
     )
 
 
+def shown_of(sizes: Sequence[int]) -> list[int]:
+    """Places of those that are told: the last one, and others evenly picked; fewer where they are large.
+
+    Args:
+        sizes: in bytes, of all.
+    """
+    most = min(len(sizes), _SHOWN)
+    while most > 1:
+        places = [len(sizes) - 1 - place * len(sizes) // most for place in range(most)][::-1]
+        if sum(sizes[place] for place in places) <= _SHOWN_BYTES:
+            return places
+        most //= 2
+    return [len(sizes) - 1] if sizes else []
+
+
 def class_of(values: Any) -> int | None:
-    """The likeliest class of probabilities; None for other outputs. One probability alone is that of class 1."""
-    if not isinstance(values, list) or not values or not all(isinstance(value, float | int) for value in values):
+    """The likeliest class of probabilities; None for other outputs, and for a single one, which may be of two classes or a number."""
+    if not isinstance(values, list) or len(values) < 2 or not all(isinstance(value, float | int) for value in values):
         return None
-    if min(values) < 0 or max(values) > 1:
-        return None
-    if len(values) == 1:
-        return None
-    if abs(sum(values) - 1) > _WHOLE * len(values):
+    if min(values) < 0 or max(values) > 1 or abs(sum(values) - 1) > _WHOLE * len(values):
         return None
     return values.index(max(values))
 
@@ -221,18 +256,41 @@ def class_of_truth(truth: Any) -> int | None:
     return int(truth) if isinstance(truth, int | float) and truth == int(truth) else None
 
 
-async def _next(consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> tuple[list[ConsumerRecord], int]:
-    """New messages, and how many were left out because there were too many."""
-    batches = await consumer.getmany(*partitions, timeout_ms=10, max_records=_LOOKED_AT)
-    records = sorted((record for batch in batches.values() for record in batch), key=lambda record: record.timestamp)
-    left_out = 0
+async def _next(
+    consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition], until: float
+) -> tuple[list[ConsumerRecord], dict[TopicPartition, tuple[int, int]], bool]:
+    """New messages; positions and ends of partitions that have more; and whether all there is was read.
+
+    Args:
+        until: time by which to stop.
+    """
+    records: list[ConsumerRecord] = []
+    while True:
+        batches = await consumer.getmany(*partitions, timeout_ms=10, max_records=_LOOKED_AT - len(records))
+        records += [record for batch in batches.values() for record in batch]
+        behind = await _behind(consumer, partitions)
+        if not batches or not behind or len(records) >= _LOOKED_AT or time.monotonic() > until:
+            records.sort(key=lambda record: record.timestamp)
+            return records, behind, not behind
+
+
+async def _behind(
+    consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]
+) -> dict[TopicPartition, tuple[int, int]]:
+    found = {}
     for part in partitions:
-        end = consumer.highwater(part)
+        end = consumer.last_stable_offset(part)  # what comes after it may yet be taken back
         position = await consumer.position(part)
-        if end is not None and end - position > _BEHIND:
-            left_out += end - position
-            consumer.seek(part, end)
-    return records, left_out
+        if end is not None and end > position:
+            found[part] = (position, end)
+    return found
+
+
+def _skip(consumer: AIOKafkaConsumer, behind: Mapping[TopicPartition, tuple[int, int]]) -> int:
+    """Go on at the ends; how many offsets are left out."""
+    for part, (_, end) in behind.items():
+        consumer.seek(part, end)
+    return sum(end - position for position, end in behind.values())
 
 
 def _offer(client: asyncio.Queue[LivePredictions | None], summary: LivePredictions | None) -> None:
