@@ -39,7 +39,7 @@ LONG_TASK_MS = 100
 # Long tasks as the browser itself reports them: https://w3c.github.io/longtasks/
 WATCH_TASKS = """() => {
     window.longTasks = [];
-    new PerformanceObserver(list => window.longTasks.push(...list.getEntries().map(entry => Math.round(entry.duration))))
+    new PerformanceObserver(list => window.longTasks.push(...list.getEntries().map(entry => [Math.round(entry.startTime), Math.round(entry.duration)])))
         .observe({ entryTypes: ['longtask'] });
 }"""
 
@@ -115,7 +115,7 @@ def test_from_an_empty_editor_to_live_predictions(
     program = visitor.page.evaluate("navigator.clipboard.readText()")
     send(program, digits, tmp_path)
     visitor.state("running")
-    visitor.see(re.compile(rf"Epoch \d+ of {EPOCHS}"))
+    visitor.see(re.compile(rf"Epoch ([4-9]|1\d) of {EPOCHS}"))
     visitor.picture("training")
     visitor.state("finished", seconds=120)
     expect(visitor.page.locator("canvas").first).to_be_visible()
@@ -140,18 +140,29 @@ def test_from_an_empty_editor_to_live_predictions(
     visitor.state("running")
     with streaming(user, inference, digits) as sent:
         visitor.page.get_by_text(re.compile(r"[12],\d{3}\s*/s")).first.wait_for(timeout=60_000)
+        expect(visitor.page.locator("main canvas")).not_to_have_count(0)
+        # Its charts have come and been drawn once; from here on it is the predictions that cost.
+        visitor.page.evaluate("() => new Promise(done => requestIdleCallback(done))")
         visitor.page.evaluate(WATCH_TASKS)
         visitor.page.wait_for_timeout(MEASURED_MS)
         tasks = visitor.page.evaluate("window.longTasks")
         visitor.picture("inference-live", full=True)
     assert sent() > 10_000
-    assert all(duration < LONG_TASK_MS for duration in tasks), f"long tasks: {tasks} ms"
+    assert all(duration < LONG_TASK_MS for _, duration in tasks), f"long tasks: {tasks} ms"
 
     visitor.go(f"/models/{model}?tab=used")
     visitor.see(name)
     visitor.go("/")
     visitor.see(convolution)
     visitor.picture("overview")
+    bury(user, inference)
+    visitor.go("/dead-letters")
+    visitor.page.get_by_role("row").filter(has_text=source).first.click()
+    visitor.see("Send again")
+    visitor.picture("dead-letters")
+    visitor.go(f"/topics/{name}?view=sample")
+    visitor.see("What became of its messages")
+    visitor.picture("topic")
     for page in ("models", "deployments", "results", "inferences", "events", "datasources", "topics"):
         visitor.go(f"/{page}")
         visitor.picture(page)
@@ -167,6 +178,15 @@ def send(program: str, digits: Mapping[str, Bytes], folder: Path) -> None:
         [sys.executable, folder / "program.py"], check=False, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, f"{program}\n{done.stderr}"
+
+
+def bury(user: User, inference_id: int) -> None:
+    """Send what is no digit, and wait until the inference has put it aside."""
+    topic = user.api.get(f"inferences/{inference_id}")["input_topic"]
+    producer = Producer({"bootstrap.servers": user.kafka})
+    producer.produce(topic, b"no digit")
+    producer.flush(20)
+    user.until(f"inferences/{inference_id}", lambda inference: inference["dead_letters"] > 0)
 
 
 @contextmanager

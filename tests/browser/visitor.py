@@ -39,7 +39,7 @@ class Visitor:
 
     def state(self, state: str, seconds: float = 60) -> None:
         """Wait until the page's head shows a state."""
-        expect(self.page.locator(f"main [data-state={state}]").first).to_be_visible(timeout=seconds * 1000)
+        expect(self.page.locator(f"main :has(> h1) > [data-state={state}]")).to_be_visible(timeout=seconds * 1000)
 
     def line(self, line: str, seconds: float = 20) -> None:
         """Wait until the line on which changes arrive is `live` or `lost`."""
