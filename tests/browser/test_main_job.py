@@ -39,8 +39,8 @@ LONG_TASK_MS = 100
 # Long tasks as the browser itself reports them: https://w3c.github.io/longtasks/
 WATCH_TASKS = """() => {
     window.longTasks = [];
-    new PerformanceObserver(list => window.longTasks.push(...list.getEntries().map(entry => [Math.round(entry.startTime), Math.round(entry.duration)])))
-        .observe({ entryTypes: ['longtask'] });
+    const note = entry => window.longTasks.push([Math.round(entry.startTime), Math.round(entry.duration)]);
+    new PerformanceObserver(list => list.getEntries().forEach(note)).observe({ entryTypes: ['longtask'] });
 }"""
 
 
