@@ -32,7 +32,7 @@ async def test_the_whole_service_becomes_ready_and_counts_its_requests(app: Fast
         assert isinstance(checks, dict)
         assert {"database", "kafka", "object store", "consumers", "outbox", "live"} <= set(checks)
         await client.get("/api/v1/models/7")
-        await client.get("/no/such/path")
+        await client.get("/api/v2/models")
         text = (await client.get("/metrics")).text
     assert 'kafka_ml_http_requests_total{method="GET",route="/api/v1/models/{id}",status="404"} ' in text
     assert 'route="none",status="404"' in text
