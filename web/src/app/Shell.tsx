@@ -17,7 +17,7 @@ import {
 import { useDisclosure } from "@mantine/hooks";
 import { IconBook2, IconKeyboard, IconMoon, IconSun } from "@tabler/icons-react";
 import { Link, Outlet, useLocation } from "@tanstack/react-router";
-import { useEffect } from "react";
+import { type MouseEvent, useEffect } from "react";
 import { LineState } from "./LineState";
 import { PLACES } from "./navigation";
 import classes from "./Shell.module.css";
@@ -38,7 +38,7 @@ export function Shell() {
       layout="alt"
       classNames={{ main: classes.main, navbar: classes.navbar, header: classes.header }}
     >
-      <a href="#content" className={classes.skip}>
+      <a href="#content" className={classes.skip} onClick={skip}>
         Skip to the content
       </a>
       <AppShell.Header>
@@ -111,6 +111,12 @@ export function Shell() {
       <Shortcuts opened={keys} onClose={hideKeys} />
     </AppShell>
   );
+}
+
+/** Moves the focus alone: the router would take a new address for a new page. */
+function skip(event: MouseEvent): void {
+  event.preventDefault();
+  document.getElementById("content")?.focus();
 }
 
 function Brand() {

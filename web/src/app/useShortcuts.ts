@@ -14,11 +14,11 @@ export function useShortcuts(onHelp: () => void): void {
   const help = useEffectEvent(onHelp);
 
   useEffect(() => {
-    let leader = 0;
+    let leader = Number.NEGATIVE_INFINITY;
     const onKey = (event: KeyboardEvent) => {
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
       if (event.timeStamp - leader < TOGETHER_MS) {
-        leader = 0;
+        leader = Number.NEGATIVE_INFINITY;
         go(event.key);
       } else if (event.key === "g") {
         leader = event.timeStamp;
