@@ -179,7 +179,7 @@ class Filling:
         return TrainingError(
             "no_samples",
             f"The stream has no samples: all of its {_count(self._skipped, 'message')} were left out, as {' and '.join(reasons)}.",
-            advice="Deploy with on_bad_message=fail to be told of the first one what is wrong with it.",
+            advice="Deploy with on_bad_message=refuse to be told of the first one what is wrong with it.",
         )
 
     def _allocate(self, samples: Samples) -> tuple[NDArray[Any], NDArray[Any]]:
