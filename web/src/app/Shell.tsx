@@ -17,7 +17,7 @@ import {
 import { useDisclosure } from "@mantine/hooks";
 import { IconBook2, IconKeyboard, IconMoon, IconSun } from "@tabler/icons-react";
 import { Link, Outlet, useLocation } from "@tanstack/react-router";
-import { type MouseEvent, useEffect } from "react";
+import { useEffect } from "react";
 import { LineState } from "./LineState";
 import { PLACES } from "./navigation";
 import classes from "./Shell.module.css";
@@ -38,9 +38,9 @@ export function Shell() {
       layout="alt"
       classNames={{ main: classes.main, navbar: classes.navbar, header: classes.header }}
     >
-      <a href="#content" className={classes.skip} onClick={skip}>
+      <button type="button" className={classes.skip} onClick={skip}>
         Skip to the content
-      </a>
+      </button>
       <AppShell.Header>
         <Group h="100%" px="md" justify="space-between" wrap="nowrap">
           <Group gap="sm" hiddenFrom="md" wrap="nowrap">
@@ -113,9 +113,8 @@ export function Shell() {
   );
 }
 
-/** Moves the focus alone: the router would take a new address for a new page. */
-function skip(event: MouseEvent): void {
-  event.preventDefault();
+/** Moves the focus alone; by a link, the router would take it for a change of page. */
+function skip(): void {
   document.getElementById("content")?.focus();
 }
 
