@@ -2,7 +2,6 @@ import {
   Accordion,
   Alert,
   Input,
-  NumberInput,
   SegmentedControl,
   Select,
   SimpleGrid,
@@ -13,8 +12,9 @@ import {
 } from "@mantine/core";
 import type { UseFormReturnType } from "@mantine/form";
 import { useState } from "react";
+import { PlacementFields } from "@/components/PlacementFields";
+import { WholeNumberInput } from "@/components/WholeNumberInput";
 import { ConfigurationPicker } from "./ConfigurationPicker";
-import { PlacementFields } from "./PlacementFields";
 import { bodyOf, type DeployValues, fitText } from "./settings";
 
 const PANELS: Readonly<Record<string, readonly (keyof DeployValues)[]>> = {
@@ -42,13 +42,12 @@ export function DeployFields({ form, datasource }: { form: DeployForm; datasourc
       <ConfigurationPicker {...form.getInputProps("configuration")} />
       <Textarea label="Description" autosize minRows={1} maxRows={6} {...form.getInputProps("description")} />
       <SimpleGrid cols={{ base: 1, sm: 2 }}>
-        <Whole
-          form={form}
-          name="batchSize"
+        <WholeNumberInput
           label="Batch size"
           description="Samples a gradient step"
           max={1_000_000}
           required
+          {...form.getInputProps("batchSize")}
         />
         <Input.Wrapper
           label="Arguments of fit and evaluate"
@@ -81,19 +80,17 @@ export function DeployFields({ form, datasource }: { form: DeployForm; datasourc
         </SimpleGrid>
       ) : (
         <SimpleGrid cols={{ base: 1, sm: 2 }}>
-          <Whole
-            form={form}
-            name="epochs"
+          <WholeNumberInput
             label="Epochs"
             description="Passes over the training part"
             max={100_000}
             required
+            {...form.getInputProps("epochs")}
           />
-          <Whole
-            form={form}
-            name="stepsPerEpoch"
+          <WholeNumberInput
             label="Steps per epoch"
             description="Batches that make an epoch; empty: one pass"
+            {...form.getInputProps("stepsPerEpoch")}
           />
         </SimpleGrid>
       )}
@@ -121,20 +118,18 @@ export function DeployFields({ form, datasource }: { form: DeployForm; datasourc
           <Accordion.Control>Limits and bad messages</Accordion.Control>
           <Accordion.Panel>
             <SimpleGrid cols={{ base: 1, sm: 2 }}>
-              <Whole
-                form={form}
-                name="memory"
+              <WholeNumberInput
                 label="Memory (MiB)"
                 description="Of a model's process; TensorFlow alone takes some 600"
                 min={1024}
                 required
+                {...form.getInputProps("memory")}
               />
-              <Whole
-                form={form}
-                name="timeout"
+              <WholeNumberInput
                 label="Time limit (seconds)"
                 description="For the whole training; a day is 86,400"
                 required
+                {...form.getInputProps("timeout")}
               />
               <Select
                 label="Messages that can't be decoded"
@@ -151,7 +146,7 @@ export function DeployFields({ form, datasource }: { form: DeployForm; datasourc
         <Accordion.Item value="placement">
           <Accordion.Control>Placement on Kubernetes</Accordion.Control>
           <Accordion.Panel>
-            <PlacementFields form={form} />
+            <PlacementFields noun="training" inputs={form.getInputProps} />
           </Accordion.Panel>
         </Accordion.Item>
       </Accordion>
@@ -163,15 +158,22 @@ function FitFields({ form }: { form: DeployForm }) {
   return (
     <>
       <SimpleGrid cols={{ base: 1, sm: 3 }}>
-        <Whole
-          form={form}
-          name="validationFreq"
+        <WholeNumberInput
           label="Validate every"
           description="Epochs between two validations"
           required
+          {...form.getInputProps("validationFreq")}
         />
-        <Whole form={form} name="validationSteps" label="Validation steps" description="Batches; empty: all" />
-        <Whole form={form} name="evaluateSteps" label="Test steps" description="Batches; empty: all" />
+        <WholeNumberInput
+          label="Validation steps"
+          description="Batches; empty: all"
+          {...form.getInputProps("validationSteps")}
+        />
+        <WholeNumberInput
+          label="Test steps"
+          description="Batches; empty: all"
+          {...form.getInputProps("evaluateSteps")}
+        />
       </SimpleGrid>
       <Textarea
         label="Class weights"
@@ -186,34 +188,6 @@ function FitFields({ form }: { form: DeployForm }) {
         {...form.getInputProps("shuffle", { type: "checkbox" })}
       />
     </>
-  );
-}
-
-interface WholeProps {
-  form: DeployForm;
-  name: keyof DeployValues;
-  label: string;
-  description: string;
-  min?: number;
-  max?: number;
-  required?: boolean;
-}
-
-/** A whole number; the server says what is wrong with it. */
-export function Whole({ form, name, label, description, min = 1, max, required = false }: WholeProps) {
-  return (
-    <NumberInput
-      label={label}
-      description={description}
-      min={min}
-      {...(max === undefined ? {} : { max })}
-      clampBehavior="none"
-      allowDecimal={false}
-      thousandSeparator=","
-      required={required}
-      withAsterisk={false}
-      {...form.getInputProps(name)}
-    />
   );
 }
 

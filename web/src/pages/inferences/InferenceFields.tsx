@@ -2,9 +2,11 @@ import { Accordion, Alert, JsonInput, Select, SimpleGrid, Stack, Switch, Text, T
 import type { Items } from "@/api/resources";
 import { shape } from "@/components/formats";
 import { LinkAnchor } from "@/components/links";
+import { PlacementFields } from "@/components/PlacementFields";
+import { WholeNumberInput } from "@/components/WholeNumberInput";
 import { FormatFacts } from "./FormatFacts";
 import { ResultPicker } from "./ResultPicker";
-import { type Form, PlacementFields, ReadingFields, ScalingFields, Whole } from "./SettingFields";
+import { type Form, ReadingFields, ScalingFields } from "./SettingFields";
 import { partitionsFor } from "./settings";
 import { TopicField } from "./TopicField";
 
@@ -43,13 +45,12 @@ export function InferenceFields({ form, result, stream, open, onOpen }: Inferenc
           partitions={partitions}
           {...form.getInputProps("outputTopic")}
         />
-        <Whole
-          form={form}
-          name="replicas"
+        <WholeNumberInput
           label="Replicas"
           description="They share the input's partitions; 0 begins paused"
           min={0}
           max={1000}
+          {...form.getInputProps("replicas")}
         />
         <TextInput label="Description" description="For people; may be empty" {...form.getInputProps("description")} />
       </SimpleGrid>
@@ -84,7 +85,7 @@ export function InferenceFields({ form, result, stream, open, onOpen }: Inferenc
         <Accordion.Item value="placement">
           <Accordion.Control>Placement on Kubernetes</Accordion.Control>
           <Accordion.Panel>
-            <PlacementFields form={form} />
+            <PlacementFields noun="replica" inputs={form.getInputProps} />
           </Accordion.Panel>
         </Accordion.Item>
       </Accordion>

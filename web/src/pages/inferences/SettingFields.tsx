@@ -1,5 +1,6 @@
-import { NumberInput, Select, SimpleGrid, Stack, Switch, Text, Textarea, TextInput } from "@mantine/core";
+import { Select, SimpleGrid, Stack, Switch } from "@mantine/core";
 import type { UseFormReturnType } from "@mantine/form";
+import { WholeNumberInput } from "@/components/WholeNumberInput";
 import type { InferenceValues } from "./settings";
 
 export type Form = UseFormReturnType<InferenceValues>;
@@ -27,27 +28,24 @@ export function ReadingFields({ form }: { form: Form }) {
         allowDeselect={false}
         {...form.getInputProps("delivery")}
       />
-      <Whole
-        form={form}
-        name="maxBatch"
+      <WholeNumberInput
         label="Largest batch"
         description="Messages that are predicted together"
         max={65_536}
+        {...form.getInputProps("maxBatch")}
       />
-      <Whole
-        form={form}
-        name="maxWait"
+      <WholeNumberInput
         label="Wait for more (ms)"
         description="Before a batch that is not full is predicted"
         min={0}
         max={10_000}
+        {...form.getInputProps("maxWait")}
       />
-      <Whole
-        form={form}
-        name="memory"
+      <WholeNumberInput
         label="Memory (MiB)"
         description="Of the model's process; TensorFlow alone takes some 600"
         min={1024}
+        {...form.getInputProps("memory")}
       />
     </SimpleGrid>
   );
@@ -63,86 +61,24 @@ export function ScalingFields({ form }: { form: Form }) {
       />
       {form.values.scales && (
         <SimpleGrid cols={{ base: 1, sm: 3 }}>
-          <Whole form={form} name="minReplicas" label="At least" description="0: none while nothing waits" min={0} />
-          <Whole form={form} name="maxReplicas" label="At most" description="Also not more than partitions" />
-          <Whole
-            form={form}
-            name="lagPerReplica"
+          <WholeNumberInput
+            label="At least"
+            description="0: none while nothing waits"
+            min={0}
+            {...form.getInputProps("minReplicas")}
+          />
+          <WholeNumberInput
+            label="At most"
+            description="Also not more than partitions"
+            {...form.getInputProps("maxReplicas")}
+          />
+          <WholeNumberInput
             label="Messages a replica"
             description="That wait before one is added"
+            {...form.getInputProps("lagPerReplica")}
           />
         </SimpleGrid>
       )}
     </Stack>
-  );
-}
-
-export function PlacementFields({ form }: { form: Form }) {
-  return (
-    <Stack>
-      <Text size="sm" className="quiet">
-        Where each replica runs. Without meaning where replicas are processes on one machine.
-      </Text>
-      <SimpleGrid cols={{ base: 1, sm: 2 }}>
-        <NumberInput
-          label="Processors"
-          description="Empty: what the cluster gives"
-          min={0.001}
-          step={1}
-          clampBehavior="none"
-          {...form.getInputProps("cpus")}
-        />
-        <Whole form={form} name="gpus" label="Graphics processors" description="For the model" min={0} />
-        <TextInput
-          label="Framework"
-          description="Chooses the image that the model's code runs in"
-          {...form.getInputProps("framework")}
-        />
-        <TextInput
-          label="Service account"
-          description="One of those that the installation allows"
-          {...form.getInputProps("serviceAccount")}
-        />
-        <Textarea
-          label="Node labels"
-          description="One a line, such as kubernetes.io/arch=amd64"
-          autosize
-          minRows={2}
-          {...form.getInputProps("nodeSelector")}
-        />
-        <Textarea
-          label="Tolerations"
-          description="Taints, one a line, such as gpu=yes:NoSchedule"
-          autosize
-          minRows={2}
-          {...form.getInputProps("tolerations")}
-        />
-      </SimpleGrid>
-    </Stack>
-  );
-}
-
-interface WholeProps {
-  form: Form;
-  name: keyof InferenceValues;
-  label: string;
-  description: string;
-  min?: number;
-  max?: number;
-}
-
-/** A whole number; the server says what is wrong with it. */
-export function Whole({ form, name, label, description, min = 1, max }: WholeProps) {
-  return (
-    <NumberInput
-      label={label}
-      description={description}
-      min={min}
-      {...(max === undefined ? {} : { max })}
-      clampBehavior="none"
-      allowDecimal={false}
-      thousandSeparator=","
-      {...form.getInputProps(name)}
-    />
   );
 }
