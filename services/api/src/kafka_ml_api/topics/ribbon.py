@@ -196,18 +196,22 @@ def model_changes(ready: Iterable[tuple[datetime, InferenceReady]], topic: str) 
 def _divided(
     ranges: Sequence[StreamRange], parts: Sequence[tuple[PartName, int]]
 ) -> Iterator[tuple[PartName, StreamRange]]:
-    left = [[name, size] for name, size in parts]
+    """The ranges of each part, where parts of some sizes follow each other over all the ranges."""
+    begin = 0
+    for part, size in parts:
+        for piece in _slice(ranges, begin, begin + size):
+            yield part, piece
+        begin += size
+
+
+def _slice(ranges: Sequence[StreamRange], begin: int, end: int) -> Iterator[StreamRange]:
+    """What lies from place `begin` up to `end`, when the offsets of all ranges are counted through from 0."""
+    counted = 0
     for piece in ranges:
-        start = piece.start
-        while start < piece.end and left:
-            name, size = left[0]
-            taken = min(int(size), piece.end - start)
-            if taken:
-                yield name, StreamRange(piece.topic, piece.partition, start, start + taken)  # type: ignore[misc]
-            start += taken
-            left[0][1] = int(size) - taken
-            if left[0][1] == 0:
-                left.pop(0)
+        first, last = max(begin - counted, 0), min(end - counted, piece.size)
+        if first < last:
+            yield StreamRange(piece.topic, piece.partition, piece.start + first, piece.start + last)
+        counted += piece.size
 
 
 async def _sources(session: AsyncSession, topic: str) -> list[Source]:
